@@ -1,0 +1,1 @@
+"""The door: partner events in, staff commands and queries, problems, tokens."""

@@ -1,0 +1,1 @@
+"""The shared words: states, moves, events, commands, policy. Imports nothing of ours."""

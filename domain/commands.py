@@ -1,0 +1,179 @@
+"""What staff ask of one journey, and what it answers (`domain.md`, Commands from staff)."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue
+
+from domain.events import EventType
+from domain.model import Reason, Ref, Text, Word
+from domain.plan import ModuleCredit
+from domain.stages import Stage, State
+
+
+class Role(StrEnum):
+    """What a caller may do."""
+
+    CASEWORKER = "caseworker"
+    SUPERVISOR = "supervisor"
+    PARTNER = "partner"
+    OPERATOR = "operator"
+
+
+class Actor(Word):
+    """Who did it: a staff account's opaque id with its role, a partner, or Journeyman itself."""
+
+    id: Ref
+    role: Text
+
+
+JOURNEYMAN = Actor(id="journeyman", role="system")
+
+
+class PartnerKind(StrEnum):
+    """Which of a plan's partner lists a switch concerns."""
+
+    PROVIDER = "provider"
+    CENTER = "center"
+    VACANCY = "vacancy"
+
+
+class Approve(Word):
+    name: Literal["plan/approve"] = "plan/approve"
+
+
+class ChangePlan(Word):
+    """Only what is given changes: modules to recognize, partners to ask in this order."""
+
+    name: Literal["plan/change"] = "plan/change"
+    recognize: tuple[ModuleCredit, ...] = ()
+    providers: tuple[Ref, ...] | None = None
+    centers: tuple[Ref, ...] | None = None
+    reason: Reason
+
+
+class Hold(Word):
+    name: Literal["hold"] = "hold"
+    reason: Reason
+
+
+class Resume(Word):
+    name: Literal["resume"] = "resume"
+
+
+class Withdraw(Word):
+    name: Literal["withdraw"] = "withdraw"
+    reason: Reason
+
+
+class ExtendDeadline(Word):
+    name: Literal["deadline"] = "deadline"
+    until: datetime
+    reason: Reason
+
+
+class RecordEvidence(Word):
+    """A fact that staff record in a partner's place; `data` as the event type has it."""
+
+    name: Literal["evidence"] = "evidence"
+    type: EventType
+    data: dict[str, JsonValue]
+    reason: Reason
+
+
+class Switch(Word):
+    """Ask another provider, center or vacancy: the one named, else the next of the plan."""
+
+    name: Literal["switch"] = "switch"
+    kind: PartnerKind
+    to: Ref | None = None
+    reason: Reason
+
+
+class CloseLostContact(Word):
+    name: Literal["lost-contact"] = "lost-contact"
+    reason: Reason
+
+
+class Choice(StrEnum):
+    """Answers to a decision that waits for a person."""
+
+    REPEAT_TRAINING = "repeat_training"
+    NEXT_PROVIDER = "next_provider"
+    CLOSE_NO_JOB = "certified_no_job"
+    SEARCH_ON = "search_on"
+    CLOSE_PLACED = "placed"
+
+
+class Decide(Word):
+    name: Literal["decide"] = "decide"
+    choice: Choice
+    reason: Reason
+
+
+class RetryNow(Word):
+    """Try again what a partner's service refused or what found no capacity."""
+
+    name: Literal["retry"] = "retry"
+
+
+Command = Annotated[
+    Approve
+    | ChangePlan
+    | Hold
+    | Resume
+    | Withdraw
+    | ExtendDeadline
+    | RecordEvidence
+    | Switch
+    | CloseLostContact
+    | Decide
+    | RetryNow,
+    Field(discriminator="name"),
+]
+COMMANDS = (
+    Approve,
+    ChangePlan,
+    Hold,
+    Resume,
+    Withdraw,
+    ExtendDeadline,
+    RecordEvidence,
+    Switch,
+    CloseLostContact,
+    Decide,
+    RetryNow,
+)
+
+
+class Order(Word):
+    """A command with who gives it and when it was accepted at the door."""
+
+    command: Command
+    by: Actor
+
+
+class Refusal(Word):
+    """Why a command was refused: the rule's id, a sentence, and where the journey is."""
+
+    rule: str
+    detail: Text
+    stage: Stage
+    state: State
+
+
+class CommandAnswer(Word):
+    """The journey's own answer, given once the change is recorded.
+
+    `sequence` is the last journal line that the command wrote.
+    """
+
+    stage: Stage
+    state: State
+    sequence: int
+    detail: Text = ""
+
+
+REFUSED = "CommandRefused"
+"""The error type of a refused command; its one detail is a `Refusal`."""

@@ -1,0 +1,109 @@
+"""What a journey records: journal entries, receipts, and its line on the caseload."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from domain.commands import JOURNEYMAN, Actor
+from domain.lifecycle import EntryKind
+from domain.model import Ref, Text, Word
+from domain.plan import ComponentCredit, ModuleCredit
+from domain.stages import Outcome, Overlay, Stage, State, StuckCause, Turn
+
+
+class ReceiptStatus(StrEnum):
+    """What became of an event (`product.md`, `domain.md` How events meet states).
+
+    `received`, `delivered` and `buffered` are on the way; the others are final.
+    """
+
+    RECEIVED = "received"
+    DELIVERED = "delivered"
+    BUFFERED = "buffered"
+    APPLIED = "applied"
+    DUPLICATE = "duplicate"
+    LATE = "late"
+    SUPERSEDED = "superseded"
+    CONFLICT = "conflict"
+    QUARANTINED = "quarantined"
+    REJECTED = "rejected"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more will become of the event by itself."""
+        return self not in (
+            ReceiptStatus.RECEIVED,
+            ReceiptStatus.DELIVERED,
+            ReceiptStatus.BUFFERED,
+        )
+
+
+class Entry(Word):
+    """One line of a journey's append-only journal.
+
+    `sequence` counts from 1 without gaps; `before` and `state` are the same where nothing moved;
+    `next` says in plain words what comes next, where known; `rule` is the rule it rests on.
+    """
+
+    sequence: int
+    kind: EntryKind
+    at: datetime
+    by: Actor = JOURNEYMAN
+    before: State
+    state: State
+    detail: Text = ""
+    rule: str | None = None
+    receipt: Ref | None = None
+    partner: Ref | None = None
+
+
+class ReceiptUpdate(Word):
+    """What became of one event, and why, in words that its sender can read."""
+
+    receipt: Ref
+    status: ReceiptStatus
+    reason: Text
+
+
+class CaseLine(Word):
+    """A journey's line on the caseload, as of journal line `sequence`.
+
+    `awaited` are event types or the name of a decision; `due_at` is when it is due, `stuck_since`
+    and `stuck_cause` are set together, past the deadline.
+    """
+
+    sequence: int
+    stage: Stage
+    state: State
+    overlays: tuple[Overlay, ...] = ()
+    outcome: Outcome | None = None
+    awaited: tuple[str, ...] = ()
+    partner: Ref | None = None
+    turn: Turn = Turn.NOBODY
+    due_at: datetime | None = None
+    stuck_cause: StuckCause | None = None
+    stuck_since: datetime | None = None
+    updated_at: datetime
+    closed_at: datetime | None = None
+
+
+class SharedReference(Word):
+    """A reference that a partner and this journey share from now on."""
+
+    ref: Ref
+    partner: Ref
+
+
+class RecordBatch(Word):
+    """Everything that one step says, written in one transaction, keyed by journey and sequence.
+
+    Writing it again changes nothing. `references` open the door for events that came under them
+    and were kept in quarantine.
+    """
+
+    journey_id: Ref
+    entries: tuple[Entry, ...] = ()
+    receipts: tuple[ReceiptUpdate, ...] = ()
+    references: tuple[SharedReference, ...] = ()
+    module_credits: tuple[ModuleCredit, ...] = ()
+    component_credits: tuple[ComponentCredit, ...] = ()
+    case: CaseLine

@@ -1,0 +1,1 @@
+"""The rules as data: policies, programs, divisions, occupations, and their loader."""

@@ -1,0 +1,1 @@
+"""Composition roots and the `journeyman` command; only these know every room."""

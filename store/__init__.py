@@ -1,0 +1,1 @@
+"""PostgreSQL: tables, migrations, inbox, outbox, journal, caseload, persons."""
