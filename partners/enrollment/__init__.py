@@ -1,0 +1,1 @@
+"""Training providers: client and contract."""

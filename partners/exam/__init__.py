@@ -1,0 +1,1 @@
+"""Exam centers and enterprises that assess: client and contract."""

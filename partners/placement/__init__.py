@@ -1,0 +1,1 @@
+"""Job services: client and contract."""

@@ -1,0 +1,1 @@
+"""The registry that decides who may take part: client and contract."""
