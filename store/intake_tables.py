@@ -1,0 +1,78 @@
+"""The tables that events pass through on their way to a journey: inbox, repeats, mailboxes.
+
+An event is `unsorted` until its journey is found, then it is either to be delivered or, for
+attendance, to be folded. Each of these three queues has a partial index, so that its cost depends
+on what waits and not on what has ever arrived.
+"""
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Identity, Index, Table, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from domain.events import EventType
+from store.tables import MOMENT, metadata
+
+UNKNOWN_SUBJECT = "unknown_subject"
+"""Reason of events in quarantine that are released when their subject becomes known."""
+UNSORTED = "status = 'received' AND journey_id IS NULL"
+TO_DELIVER = (
+    "status = 'received' AND journey_id IS NOT NULL "
+    f"AND type <> '{EventType.ATTENDANCE_SUMMARY.cloud_type}'"
+)
+TO_FOLD = (
+    "status = 'received' AND journey_id IS NOT NULL "
+    f"AND type = '{EventType.ATTENDANCE_SUMMARY.cloud_type}'"
+)
+UNDERWAY = "status IN ('delivered', 'buffered')"
+QUARANTINED = "status = 'quarantined'"
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("receipt", Text, primary_key=True),
+    Column("arrival", BigInteger, Identity(always=True), nullable=False),
+    Column("source", Text, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("partner", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("time", MOMENT),
+    Column("sequence", Text),
+    Column("data", JSONB, nullable=False),
+    Column("raw", Text, nullable=False),
+    Column("body_hash", Text, nullable=False),
+    Column("received_at", MOMENT, nullable=False),
+    Column("journey_id", Text),
+    Column("status", Text, nullable=False),
+    Column("reason", Text, nullable=False, server_default=text("''")),
+    Column("settled_at", MOMENT),
+)
+Index("uq_inbox_event_id_source", inbox.c.event_id, inbox.c.source, unique=True)
+Index("ix_inbox_unsorted", inbox.c.arrival, postgresql_where=text(UNSORTED))
+Index("ix_inbox_to_deliver", inbox.c.arrival, postgresql_where=text(TO_DELIVER))
+Index(
+    "ix_inbox_of_journey",
+    inbox.c.journey_id,
+    inbox.c.arrival,
+    postgresql_where=text(TO_DELIVER),
+)
+Index("ix_inbox_to_fold", inbox.c.arrival, postgresql_where=text(TO_FOLD))
+Index("ix_inbox_underway", inbox.c.journey_id, postgresql_where=text(UNDERWAY))
+Index("ix_inbox_quarantined", inbox.c.subject, postgresql_where=text(QUARANTINED))
+
+inbox_repeats = Table(
+    "inbox_repeats",
+    metadata,
+    Column("receipt", Text, primary_key=True),
+    Column("original", Text, ForeignKey("inbox.receipt"), nullable=False),
+    Column("received_at", MOMENT, nullable=False),
+)
+
+mailboxes = Table(
+    "mailboxes",
+    metadata,
+    Column("journey_id", Text, ForeignKey("journeys.journey_id"), primary_key=True),
+    Column("token", BigInteger, nullable=False, server_default=text("0")),
+    Column("leased_until", MOMENT, nullable=False, server_default=text("'-infinity'")),
+    postgresql_with={"fillfactor": "70"},
+)
+"""One line for each journey: which relay delivers to it, until when, under which fencing token."""
