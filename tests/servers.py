@@ -1,0 +1,109 @@
+"""One PostgreSQL and one Temporal server for a test run, shared by all its xdist workers."""
+
+import os
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import NullPool, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from processes.embedded.failures import FolderOwned
+from processes.embedded.ownership import FolderOwnership
+from processes.embedded.ports import free_port
+from processes.embedded.postgres import EmbeddedPostgres
+from processes.embedded.temporal import EmbeddedTemporal
+from store import migrations
+
+PREFIX = "journeyman-tests-"
+THROW_AWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the servers of this run answer."""
+
+    database_url: str
+    temporal: str
+
+    def to_worker(self) -> dict[str, str]:
+        """What goes over the wire to an xdist worker."""
+        return asdict(self)
+
+
+class Servers:
+    """Owned by the process that outlives every test: the xdist controller, or pytest itself."""
+
+    def __init__(self) -> None:
+        clear_dead_runs()
+        # Not pytest's own folder, which is closed to the account that PostgreSQL runs as.
+        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+        self.folder.chmod(0o711)
+        self._ownership = FolderOwnership(self.folder)
+        self._postgres = EmbeddedPostgres(self.folder / "postgres", THROW_AWAY)
+        self._temporal = EmbeddedTemporal(self.folder / "temporal", port=free_port(), ui_port=None)
+
+    def start(self) -> Addresses:
+        self._ownership.take()
+        self._postgres.start()
+        self._temporal.start()
+        return Addresses(self._postgres.dsn, self._temporal.address)
+
+    def stop(self) -> None:
+        self._temporal.stop()
+        self._postgres.stop()
+        self._ownership.release()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def clear_dead_runs() -> None:
+    """Remove what killed runs left on disk; their servers ended with them."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        try:
+            with FolderOwnership(folder):
+                if folder.stat().st_uid == os.geteuid():
+                    shutil.rmtree(folder, ignore_errors=True)
+        except (FolderOwned, OSError):
+            continue
+
+
+async def make_database(server_url: str, name: str) -> str:
+    """A new migrated database on the run's server, and its address."""
+    engine = create_async_engine(server_url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
+        await connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+        await connection.execute(text(f'CREATE DATABASE "{name}"'))
+    await engine.dispose()
+    url = server_url.replace("@/journeyman?", f"@/{name}?")
+    await migrations.upgrade(url)
+    return url
+
+
+class Sweeper:
+    """Empties every table of a database between tests."""
+
+    def __init__(self, database_url: str) -> None:
+        self._engine = create_async_engine(
+            database_url,
+            pool_size=1,
+            connect_args={"server_settings": {"lock_timeout": "10s"}},
+        )
+        self._statement: Any = None
+
+    async def sweep(self) -> None:
+        """Empty the tables; a test that left a transaction open makes this fail after 10 s."""
+        async with self._engine.begin() as connection:
+            if self._statement is None:
+                tables = await connection.scalars(
+                    text(
+                        "SELECT quote_ident(tablename) FROM pg_tables "
+                        "WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+                    )
+                )
+                self._statement = text(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE")
+            await connection.execute(self._statement)
+
+    async def close(self) -> None:
+        await self._engine.dispose()
