@@ -1,0 +1,1 @@
+"""The sandbox: partner services to run, which report back as real partners would."""
