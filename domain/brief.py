@@ -13,7 +13,8 @@ class JourneyBrief(Word):
     """The input of a journey's workflow.
 
     `home_region`, `delivery_region` and `job_region` are division codes (GB/T 2260, 2, 4 or 6
-    digits). Groups, evidence and years of service stay in PostgreSQL. `policy` is the version that the
+    digits). Groups, evidence and years of service stay in PostgreSQL. `registry` is the
+    partner that decides eligibility for the home region. `policy` is the version that the
     journey began under; it keeps it.
     """
 
@@ -27,6 +28,7 @@ class JourneyBrief(Word):
     home_region: str
     delivery_region: str
     job_region: str
+    registry: Ref
     employer: Ref | None = None
     vacancy_ref: Ref | None = None
     opened_at: datetime
