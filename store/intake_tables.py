@@ -5,8 +5,7 @@ attendance, to be folded. Each of these three queues has a partial index, so tha
 on what waits and not on what has ever arrived.
 """
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Identity, Index, Table, Text, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Identity, Index, Table, Text, text
 
 from domain.events import EventType
 from store.tables import MOMENT, metadata
@@ -37,7 +36,7 @@ inbox = Table(
     Column("subject", Text, nullable=False),
     Column("time", MOMENT),
     Column("sequence", Text),
-    Column("data", JSONB, nullable=False),
+    Column("data", JSON, nullable=False),
     Column("raw", Text, nullable=False),
     Column("body_hash", Text, nullable=False),
     Column("received_at", MOMENT, nullable=False),

@@ -125,7 +125,6 @@ journal = Table(
     Column("before", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("detail", Text, nullable=False, server_default=text("''")),
-    Column("next", Text, nullable=False, server_default=text("''")),
     Column("rule", Text),
     Column("receipt", Text),
     Column("partner", Text),

@@ -224,7 +224,6 @@ def upgrade() -> None:
         sa.Column("before", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("detail", sa.Text(), server_default=sa.text("''"), nullable=False),
-        sa.Column("next", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("rule", sa.Text(), nullable=True),
         sa.Column("receipt", sa.Text(), nullable=True),
         sa.Column("partner", sa.Text(), nullable=True),

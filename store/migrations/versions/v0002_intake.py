@@ -21,7 +21,7 @@ def upgrade() -> None:
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("time", sa.DateTime(timezone=True), nullable=True),
         sa.Column("sequence", sa.Text(), nullable=True),
-        sa.Column("data", postgresql.JSONB(), nullable=False),
+        sa.Column("data", sa.JSON(), nullable=False),
         sa.Column("raw", sa.Text(), nullable=False),
         sa.Column("body_hash", sa.Text(), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),

@@ -1,0 +1,42 @@
+"""Keyset pages: a cursor is the sort key of the last item, so that what is inserted meanwhile
+neither repeats nor hides a line."""
+
+import base64
+import binascii
+import json
+from typing import Generic, TypeVar
+
+from domain.model import Word
+
+Item = TypeVar("Item")
+
+
+class BadCursor(Exception):
+    """The cursor is not one that we handed out for this list."""
+
+
+class Page(Word, Generic[Item]):
+    """Some items, and the cursor of the page after them; None at the end."""
+
+    items: tuple[Item, ...]
+    next_cursor: str | None
+
+
+def cursor_of(*key: str | int) -> str:
+    """The opaque cursor of a sort key."""
+    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
+
+
+def key_of(cursor: str, shape: tuple[type, ...]) -> tuple[str | int, ...]:
+    """The sort key that a cursor stands for.
+
+    Raises:
+        BadCursor: for anything that is not a key of that shape.
+    """
+    try:
+        key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (binascii.Error, ValueError):
+        raise BadCursor(cursor) from None
+    if not isinstance(key, list) or tuple(type(part) for part in key) != shape:
+        raise BadCursor(cursor)
+    return tuple(key)

@@ -1,0 +1,138 @@
+"""Recording: what one step of a journey says, in one statement and one transaction.
+
+The batch travels as one JSON parameter. Without new references that is a single round trip; with
+them, their locks are taken first (`store.quarantine`).
+"""
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain.journal import RecordBatch
+from store.quarantine import lock_subjects
+
+CASELOAD_CHANNEL = "caseload"
+"""LISTEN channel: the payload is the id of a journey whose line changed."""
+
+_RECORD = text(
+    """
+    WITH batch AS (SELECT CAST(:batch AS jsonb) AS said),
+    lines AS (
+        INSERT INTO journal (
+            journey_id, sequence, kind, at, by_id, by_role,
+            before, state, detail, rule, receipt, partner
+        )
+        SELECT said->>'journey_id', e.sequence, e.kind, e.at, e.by->>'id', e.by->>'role',
+            e.before, e.state, e.detail, e.rule, e.receipt, e.partner
+        FROM batch, jsonb_to_recordset(said->'entries') AS e(
+            sequence int, kind text, at timestamptz, by jsonb,
+            before text, state text, detail text, rule text, receipt text, partner text
+        )
+        ON CONFLICT DO NOTHING
+    ),
+    line_on_caseload AS (
+        UPDATE journeys SET
+            sequence = c.sequence, stage = c.stage, state = c.state, overlays = c.overlays,
+            outcome = c.outcome, awaited = c.awaited, partner = c.partner, turn = c.turn,
+            due_at = c.due_at, stuck_cause = c.stuck_cause, stuck_since = c.stuck_since,
+            updated_at = c.updated_at, closed_at = c.closed_at
+        FROM batch, jsonb_to_record(said->'case') AS c(
+            sequence int, stage text, state text, overlays text[], outcome text, awaited text[],
+            partner text, turn text, due_at timestamptz, stuck_cause text,
+            stuck_since timestamptz, updated_at timestamptz, closed_at timestamptz
+        )
+        WHERE journeys.journey_id = said->>'journey_id'
+            AND (journeys.sequence, journeys.updated_at) <= (c.sequence, c.updated_at)
+    ),
+    verdicts AS (
+        SELECT r.receipt, r.status, r.reason
+        FROM batch, jsonb_to_recordset(said->'receipts') AS r(
+            receipt text, status text, reason text
+        )
+    ),
+    open_receipts AS (
+        SELECT inbox.receipt
+        FROM inbox JOIN verdicts ON verdicts.receipt = inbox.receipt
+        WHERE inbox.status IN ('received', 'delivered', 'buffered')
+            OR (inbox.status IN ('applied', 'conflict') AND verdicts.status = 'superseded')
+        ORDER BY inbox.receipt
+        FOR NO KEY UPDATE OF inbox
+    ),
+    settled AS (
+        UPDATE inbox SET status = verdicts.status, reason = verdicts.reason,
+            settled_at = CASE WHEN verdicts.status = 'buffered' THEN NULL ELSE now() END
+        FROM open_receipts JOIN verdicts ON verdicts.receipt = open_receipts.receipt
+        WHERE inbox.receipt = open_receipts.receipt
+    ),
+    known AS (
+        INSERT INTO shared_references (partner, ref, journey_id)
+        SELECT f.partner, f.ref, said->>'journey_id'
+        FROM batch, jsonb_to_recordset(said->'references') AS f(ref text, partner text)
+        ON CONFLICT DO NOTHING
+    ),
+    released AS (
+        UPDATE inbox SET status = 'received', reason = '', settled_at = NULL
+        FROM batch, jsonb_to_recordset(said->'references') AS f(ref text)
+        WHERE inbox.status = 'quarantined' AND inbox.reason = 'unknown_subject'
+            AND inbox.subject = f.ref
+        RETURNING inbox.receipt
+    ),
+    aims AS (
+        SELECT journeys.person_ref, journeys.occupation, journeys.level
+        FROM journeys, batch
+        WHERE journeys.journey_id = said->>'journey_id'
+    ),
+    modules AS (
+        INSERT INTO module_credits AS held (person_ref, module, source, expires)
+        SELECT DISTINCT ON (m.module) aims.person_ref, m.module, m.source, m.expires
+        FROM aims, batch, jsonb_to_recordset(said->'module_credits') AS m(
+            module text, source text, expires date
+        )
+        ORDER BY m.module, m.expires DESC NULLS FIRST
+        ON CONFLICT (person_ref, module) DO UPDATE
+        SET source = excluded.source, expires = excluded.expires
+        WHERE held.expires < excluded.expires
+            OR (held.expires IS NOT NULL AND excluded.expires IS NULL)
+    ),
+    components AS (
+        INSERT INTO component_credits AS held (person_ref, occupation, level, component, passed_at)
+        SELECT aims.person_ref, aims.occupation, aims.level, p.component, max(p.passed_at)
+        FROM aims, batch, jsonb_to_recordset(said->'component_credits') AS p(
+            component text, passed_at timestamptz
+        )
+        GROUP BY aims.person_ref, aims.occupation, aims.level, p.component
+        ON CONFLICT (person_ref, occupation, level, component) DO UPDATE
+        SET passed_at = excluded.passed_at
+        WHERE held.passed_at < excluded.passed_at
+    )
+    SELECT pg_notify('caseload', said->>'journey_id'),
+        (SELECT pg_notify('intake', '') FROM released LIMIT 1)
+    FROM batch
+    """
+)
+
+
+class PostgresJournal:
+    """Writes batches; the port that the record activity is given."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._single = engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    async def record(self, batch: RecordBatch) -> None:
+        """Write the batch in one transaction; writing it again, or late, changes nothing.
+
+        Journal lines are kept by sequence. The line on the caseload only moves forward. A receipt
+        that is final stays, save that a correction may supersede what was applied. New references
+        release the events that waited for them. A longer-lived credit replaces a shorter one.
+
+        Raises:
+            sqlalchemy.exc.IntegrityError: the journey is unknown.
+        """
+        said = {"batch": batch.model_dump_json()}
+        if not batch.references:
+            async with self._single.connect() as connection:
+                await connection.execute(_RECORD, said)
+            return
+        async with self._engine.begin() as connection:
+            await lock_subjects(connection, [shared.ref for shared in batch.references])
+            await connection.execute(_RECORD, said)
