@@ -59,3 +59,18 @@ def owner_of(folder: Path) -> int | None:
         return int((folder / LOCK_FILE).read_text())
     except (OSError, ValueError):
         return None
+
+
+def is_owned(folder: Path) -> bool:
+    """Whether a process holds the folder now."""
+    try:
+        lock = os.open(folder / LOCK_FILE, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False

@@ -12,12 +12,14 @@ from urllib.parse import quote
 from processes.embedded.account import account_for
 from processes.embedded.cluster import ENVIRONMENT, clear_leftovers, make_cluster
 from processes.embedded.failures import StartFailed
-from processes.embedded.ownership import FolderOwnership
+from processes.embedded.ownership import FolderOwnership, is_owned
 from processes.embedded.place import binaries_for, reachable_home, socket_folder
 from processes.embedded.tether import open_log, start_tethered, stop_process, tail
 
 NAME = "journeyman"
 """The superuser and the database of the embedded run."""
+ADDRESS_FILE = "address"
+"""Where the server answers, for whoever asks while it runs."""
 READY_WITHIN = 60.0
 """Seconds until a server must be ready; recovery after a crash counts in."""
 STOPPED_WITHIN = 20.0
@@ -114,6 +116,7 @@ class EmbeddedPostgres:
         if self._process is not None:
             stop_process(self._process, signal.SIGINT, within=STOPPED_WITHIN)
             self._process = None
+            (self.folder / ADDRESS_FILE).unlink(missing_ok=True)
         if self._socket.parent != self._home:
             with contextlib.suppress(OSError):
                 self._socket.rmdir()
@@ -144,6 +147,7 @@ class EmbeddedPostgres:
                 folder=Path("/"),
             )
         self._await_ready(self._process, cluster / "postmaster.pid")
+        (self.folder / ADDRESS_FILE).write_text(self.dsn)
 
     def _await_ready(self, process: "subprocess.Popen[bytes]", pid_file: Path) -> None:
         deadline = time.monotonic() + READY_WITHIN
@@ -155,6 +159,16 @@ class EmbeddedPostgres:
                     f"PostgreSQL was not ready within {READY_WITHIN:g} s:\n{tail(self.log)}"
                 )
             time.sleep(0.01)
+
+
+def running_address(folder: Path) -> str | None:
+    """The SQLAlchemy address of the server that another process runs on `folder`, if any."""
+    if not is_owned(folder):
+        return None
+    try:
+        return (folder / ADDRESS_FILE).read_text()
+    except OSError:
+        return None
 
 
 def _ready(pid: int, pid_file: Path) -> bool:
