@@ -1,6 +1,6 @@
 """Requests to partner services, ready to send; each call makes one for a new trainee."""
 
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from domain.levels import SkillLevel
@@ -13,6 +13,8 @@ from partners.requests import (
     MakeReferral,
     RequestEnrollment,
 )
+
+_AskedT = TypeVar("_AskedT", CheckEligibility, RequestEnrollment, BookSitting, MakeReferral)
 
 LATHE = Occupation(code="6-18-01-01")
 
@@ -82,3 +84,8 @@ def cancel(partner: str, ref: str, **about: Any) -> Cancel:
         "reason": "withdrew",
     }
     return Cancel(**(usual | about))
+
+
+def again(request: _AskedT, **about: Any) -> _AskedT:
+    """The same for the same trainee, under a new key."""
+    return request.model_copy(update={"idempotency_key": f"key-{uuid4().hex}", **about})

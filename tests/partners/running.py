@@ -66,9 +66,10 @@ async def serving(app: Any) -> AsyncIterator[str]:
 async def eventually(holds: Callable[[], Any], within_s: float = 10.0) -> Any:
     """Wait until something holds, and what it is; fails after `within_s` seconds."""
     async with asyncio.timeout(within_s):
-        while not (found := holds()):
+        while True:
+            if found := holds():
+                return found
             await asyncio.sleep(0.005)
-    return found
 
 
 @dataclass(frozen=True)
@@ -160,13 +161,23 @@ class Sandbox:
     async def quiet(self) -> list[str]:
         """Wait until nothing is left to send; the names of what came to the door, in order."""
         async with asyncio.timeout(10):
-            while (await self.ledger())["events"].get("pending"):
-                await asyncio.sleep(0.01)
-        return self.door.names
+            while True:
+                if not (await self.ledger())["events"].get("pending"):
+                    return self.door.names
+                await asyncio.sleep(0.005)
+
+    async def reset(self) -> None:
+        """Forget orders and what came; the ledger stays."""
+        await self.control.delete("/control")
+        await self.quiet()
+        self.door.answers.clear()
+        self.door.came.clear()
 
 
 @asynccontextmanager
-async def sandbox(folder: Path, door: Door | None = None, **settings: Any) -> AsyncIterator[Sandbox]:
+async def sandbox(
+    folder: Path, door: Door | None = None, **settings: Any
+) -> AsyncIterator[Sandbox]:
     """A sandbox on a free port whose events come to `door`."""
     door = door or Door()
     secrets = folder / "secrets.json"

@@ -55,10 +55,7 @@ async def test_a_resit_of_what_was_failed_brings_the_certificate(running: Sandbo
     await running.exam.book(first)
     assert await running.quiet() == [*SCHEDULED, *MARKED]
     assert [came.event["data"]["raw"] for came in running.door.came[2:]] == [58, 75]
-    again = first.model_copy(
-        update={"idempotency_key": "resit", "components": (Component.THEORY,), "attempt": 2}
-    )
-    await running.exam.book(again)
+    await running.exam.book(asks.again(first, components=(Component.THEORY,), attempt=2))
     names = await running.quiet()
     assert names[4:] == ["assessment.scheduled", "assessment.result", "certificate.issued"]
 
@@ -66,7 +63,7 @@ async def test_a_resit_of_what_was_failed_brings_the_certificate(running: Sandbo
 async def test_a_journey_is_certified_once(running: Sandbox) -> None:
     first = asks.booking()
     await running.exam.book(first)
-    await running.exam.book(first.model_copy(update={"idempotency_key": "once-more"}))
+    await running.exam.book(asks.again(first))
     assert (await running.quiet()).count("certificate.issued") == 1
 
 
@@ -134,8 +131,7 @@ async def test_the_second_provider_answers_by_the_second_entry(running: Sandbox)
         f"trainees/{first.person_ref}", enrollments=["rejected"], attendance_pct=[0, 71.5]
     )
     await running.enrollment.request(first)
-    again = {"idempotency_key": "next-provider", "partner": "provider-sz-02"}
-    await running.enrollment.request(first.model_copy(update=again))
+    await running.enrollment.request(asks.again(first, partner="provider-sz-02"))
     assert await running.quiet() == ["enrollment.rejected", *TRAINED]
     assert running.door.came[-1].event["data"]["attendance_pct"] == 71.5
 
@@ -189,8 +185,8 @@ async def test_an_absence_or_a_voiding_ends_with_its_sitting(running: Sandbox) -
     await running.tell(
         f"trainees/{request.person_ref}", voided=[{"sitting": 1}], absent=[{"sitting": 2}]
     )
-    for key in ("first", "second", "third"):
-        await running.exam.book(request.model_copy(update={"idempotency_key": key}))
+    for sitting in (request, asks.again(request), asks.again(request)):
+        await running.exam.book(sitting)
     came = [name for name in await running.quiet() if name != "assessment.scheduled"]
     assert came == [
         "assessment.voided",
