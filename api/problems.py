@@ -27,8 +27,8 @@ class ProblemDetails(BaseModel):
     """An RFC 9457 problem.
 
     `code` is stable, `retryable` says whether the same request can succeed later, `instance` is the
-    request's id. `rule`, `stage` and `state` come with a forbidden move, `errors` with invalid input,
-    `journey_id` and `receipt` where another one stands in the way.
+    request's id. `rule`, `stage` and `state` come with a forbidden move, `errors` with invalid
+    input, `journey_id` and `receipt` where another one stands in the way.
     """
 
     type: str

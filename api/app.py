@@ -1,0 +1,40 @@
+"""Makes the HTTP interface out of what the composition root gives it."""
+
+from fastapi import FastAPI
+
+from api import cases, commands, events, health, journeys, openapi, receipts
+from api.dependencies import ApiDependencies
+from api.handlers import handle_errors
+from api.metrics import Metrics
+from api.opening import AskedJourney
+from api.partner_book import PartnerBook
+from api.request_log import RequestLog
+from domain.commands import COMMANDS
+
+DESCRIPTION = (
+    "Carries each trainee of a public vocational-training program from a job need to a job: "
+    "need, training, assessment, placement. Staff send a bearer token, partners sign their events."
+)
+
+
+def create_app(deps: ApiDependencies) -> FastAPI:
+    """The app; it opens and closes nothing, `deps` belongs to the caller."""
+    app = FastAPI(
+        title="Journeyman",
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    metrics = Metrics()
+    app.state.dependencies = deps
+    app.state.metrics = metrics
+    app.state.partner_book = PartnerBook(
+        deps.engine, kept=deps.limits.partner_kept, answer_within=deps.limits.database_answer
+    )
+    for room in (events, receipts, journeys, cases, commands, health):
+        app.include_router(room.router)
+    handle_errors(app)
+    app.add_middleware(RequestLog, metrics=metrics)
+    openapi.describe(app, (AskedJourney, *COMMANDS))
+    return app

@@ -1,0 +1,181 @@
+"""Reading journeys: the list of my region, one of them, and its timeline."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.database import transaction
+from api.dependencies import Deps, Staff
+from api.next_steps import next_step
+from api.paths import NO_SUCH_JOURNEY, JourneyId
+from api.problems import FieldError, NotFound, Unprocessable, documented
+from api.request_log import note
+from domain.journal import Entry
+from domain.model import Ref
+from domain.stages import Outcome, Pathway, Stage, State, StuckCause
+from store.caseload import CaseFilter, CaseView, Scope, find_case, list_cases, timeline
+from store.pages import BadCursor, Page
+
+router = APIRouter(prefix="/v1/journeys", tags=["caseworkers"])
+
+Limit = Annotated[int, Query(ge=1, le=200)]
+Cursor = Annotated[str | None, Query(max_length=400, pattern=r"^[A-Za-z0-9_=-]+$")]
+
+
+class Case(CaseView):
+    """A journey as a caseworker sees it: what it waits for, whose turn it is, until when."""
+
+    next: str
+
+
+class Cases(BaseModel):
+    """A page of the list; `next_cursor` None at its end."""
+
+    items: list[Case]
+    next_cursor: str | None
+
+
+class TimelineLine(BaseModel):
+    """What happened, who did it, by which rule, and what came next.
+
+    `receipt` is that of the event it rests on, `partner` who sent it or was asked.
+    """
+
+    sequence: int
+    at: datetime
+    kind: str
+    by: str
+    role: str
+    before: State
+    state: State
+    detail: str
+    rule: str | None
+    receipt: str | None
+    partner: str | None
+    next: str
+
+
+class Timeline(BaseModel):
+    """A page of the journal, oldest first."""
+
+    items: list[TimelineLine]
+    next_cursor: str | None
+
+
+class ListQuery(BaseModel):
+    """What the list can be narrowed to; `region` is a division code within one's own."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    region: Annotated[str | None, Field(pattern=r"^([0-9]{2}|[0-9]{4}|[0-9]{6})$")] = None
+    stage: Stage | None = None
+    state: State | None = None
+    program: Ref | None = None
+    pathway: Pathway | None = None
+    partner: Ref | None = None
+    stuck: bool | None = None
+    stuck_cause: StuckCause | None = None
+    due_before: AwareDatetime | None = None
+    outcome: Outcome | None = None
+    open: bool | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: Annotated[str | None, Field(max_length=400, pattern=r"^[A-Za-z0-9_=-]+$")] = None
+
+    def filter(self) -> CaseFilter:
+        """The store's filter."""
+        return CaseFilter(**self.model_dump(exclude={"limit", "cursor"}))
+
+
+@router.get(
+    "",
+    response_model=Cases,
+    responses=documented(401, 403, 422, 503),
+    summary="List the journeys of my region",
+)
+async def list_all(caller: Staff, query: Annotated[ListQuery, Query()], deps: Deps) -> Cases:
+    """Newest first, narrowed by any of the filters together."""
+    async with transaction(deps.engine, deps.limits.database_answer) as connection:
+        try:
+            page = await list_cases(
+                connection, Scope(region=caller.region), query.filter(), query.limit, query.cursor
+            )
+        except BadCursor:
+            raise _bad_cursor() from None
+    return Cases(items=[_case(view) for view in page.items], next_cursor=page.next_cursor)
+
+
+@router.get(
+    "/{journey_id}",
+    response_model=Case,
+    responses=documented(401, 403, 404, 422, 503),
+    summary="One journey: what it waits for, whose turn it is, until when",
+)
+async def show_one(caller: Staff, journey_id: JourneyId, deps: Deps) -> Case:
+    """As of what its workflow last recorded."""
+    async with transaction(deps.engine, deps.limits.database_answer) as connection:
+        return _case(await case_in_scope(connection, caller.region, journey_id))
+
+
+@router.get(
+    "/{journey_id}/timeline",
+    response_model=Timeline,
+    responses=documented(401, 403, 404, 422, 503),
+    summary="What happened, who did it, why, and what came next",
+)
+async def show_timeline(
+    caller: Staff, journey_id: JourneyId, deps: Deps, limit: Limit = 100, cursor: Cursor = None
+) -> Timeline:
+    """The journal, oldest line first."""
+    async with transaction(deps.engine, deps.limits.database_answer) as connection:
+        await case_in_scope(connection, caller.region, journey_id)
+        try:
+            page = await timeline(connection, journey_id, limit, cursor)
+        except BadCursor:
+            raise _bad_cursor() from None
+    return _timeline(page)
+
+
+async def case_in_scope(connection: AsyncConnection, region: str, journey_id: str) -> CaseView:
+    """The journey, where it lies in the caller's region.
+
+    Raises:
+        NotFound: in the same words for one elsewhere and for none.
+    """
+    note(journey_id=journey_id)
+    found = await find_case(connection, Scope(region=region), journey_id)
+    if found is None:
+        raise NotFound(NO_SUCH_JOURNEY)
+    return found
+
+
+def _case(view: CaseView) -> Case:
+    return Case(**view.model_dump(), next=next_step(view.state))
+
+
+def _timeline(page: Page[Entry]) -> Timeline:
+    lines = [
+        TimelineLine(
+            sequence=entry.sequence,
+            at=entry.at,
+            kind=entry.kind,
+            by=entry.by.id,
+            role=entry.by.role,
+            before=entry.before,
+            state=entry.state,
+            detail=entry.detail,
+            rule=entry.rule,
+            receipt=entry.receipt,
+            partner=entry.partner,
+            next=next_step(entry.state),
+        )
+        for entry in page.items
+    ]
+    return Timeline(items=lines, next_cursor=page.next_cursor)
+
+
+def _bad_cursor() -> Unprocessable:
+    wrong = FieldError(field="cursor", message="is not one that this list handed out")
+    return Unprocessable("the request is not valid; see errors", errors=[wrong])

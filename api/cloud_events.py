@@ -1,0 +1,81 @@
+"""The attributes of a CloudEvent 1.0 in structured mode, checked one by one."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pydantic import JsonValue
+
+from api.problems import FieldError, Unprocessable
+from api.validation import shown
+
+MEDIA_TYPE = "application/cloudevents+json"
+
+_REFERENCE = re.compile(r"[\x21-\x7e]{1,120}")
+_REFERENCE_WORDS = "1 to 120 printable ASCII characters without a space"
+_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """What an event says about itself; `time` is the sender's, in UTC."""
+
+    id: str
+    source: str
+    type: str
+    subject: str
+    time: datetime | None
+    sequence: str | None
+
+
+def attributes(event: dict[str, JsonValue]) -> Attributes:
+    """The event's attributes.
+
+    Raises:
+        Unprocessable: naming each that is missing or not as CloudEvents 1.0 has it.
+    """
+    errors: list[FieldError] = []
+    if event.get("specversion") != "1.0":
+        errors.append(_error(event, "specversion", 'must be "1.0"'))
+    if "data_base64" in event:
+        errors.append(FieldError(field="data_base64", message="send JSON in `data`"))
+    if event.get("datacontenttype", "application/json") != "application/json":
+        errors.append(_error(event, "datacontenttype", "must be application/json"))
+    required = {name: _reference(event, name, errors) for name in _REQUIRED}
+    sequence = None if event.get("sequence") is None else _reference(event, "sequence", errors)
+    time = _time(event, errors)
+    if errors:
+        raise Unprocessable("the event's attributes are not valid; see errors", errors=errors)
+    return Attributes(**required, time=time, sequence=sequence)
+
+
+_REQUIRED = ("id", "source", "type", "subject")
+
+
+def _reference(event: dict[str, JsonValue], name: str, errors: list[FieldError]) -> str:
+    value = event.get(name)
+    if isinstance(value, str) and _REFERENCE.fullmatch(value):
+        return value
+    errors.append(_error(event, name, f"must be {_REFERENCE_WORDS}"))
+    return ""
+
+
+def _time(event: dict[str, JsonValue], errors: list[FieldError]) -> datetime | None:
+    value = event.get("time")
+    if value is None:
+        return None
+    if isinstance(value, str) and _TIME.fullmatch(value):
+        try:
+            return datetime.fromisoformat(value.upper()).astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+    errors.append(_error(event, "time", "must be an RFC 3339 time with offset"))
+    return None
+
+
+def _error(event: dict[str, JsonValue], name: str, message: str) -> FieldError:
+    if name not in event:
+        return FieldError(field=name, message=f"is missing; {message}")
+    return FieldError(field=name, message=message, value=shown(event[name]))

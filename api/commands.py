@@ -1,0 +1,160 @@
+"""`POST /v1/journeys/{id}/{command}`: one route for each command of `domain.commands.COMMANDS`."""
+
+import uuid
+from collections.abc import Awaitable, Callable
+
+from fastapi import APIRouter, Response
+from pydantic import JsonValue, ValidationError
+
+from api.bodies import OptionalJsonObject, parse
+from api.cases import case_in_scope
+from api.database import transaction
+from api.dependencies import ApiDependencies, Deps, Staff
+from api.journeys_client import CommandRefused, JourneysUnavailable, NoRunningJourney
+from api.once import answer_once, fingerprint_of, update_id_of
+from api.openapi import takes
+from api.paths import IdempotencyKey, JourneyId
+from api.problems import (
+    CommandForbidden,
+    FieldError,
+    NotStartedYet,
+    Unavailable,
+    Unprocessable,
+    documented,
+)
+from api.tokens import Caller
+from api.validation import field_errors
+from domain.commands import COMMANDS, Command, CommandAnswer, ExtendDeadline, Order, RecordEvidence
+from domain.events import DATA_OF
+from domain.stages import Stage
+from store.caseload import CaseView
+
+router = APIRouter(prefix="/v1/journeys/{journey_id}", tags=["caseworkers"])
+
+JOURNEY_CLOSED = "journey.closed"
+"""`domain.md`, after close: a closed journey takes no command."""
+
+Endpoint = Callable[..., Awaitable[Response]]
+
+
+def command_of(kind: type[Command], content: dict[str, JsonValue]) -> Command:
+    """The command that a body gives; its name is in the address.
+
+    Raises:
+        Unprocessable: naming each field that does not fit.
+    """
+    if "name" in content:
+        raise _invalid(FieldError(field="name", message="there is no such field"))
+    command = parse(kind, content)
+    if isinstance(command, ExtendDeadline) and command.until.tzinfo is None:
+        raise _invalid(FieldError(field="until", message="must be an RFC 3339 time with offset"))
+    if isinstance(command, RecordEvidence):
+        return _with_fitting_data(command)
+    return command
+
+
+def _with_fitting_data(command: RecordEvidence) -> RecordEvidence:
+    try:
+        data = DATA_OF[command.type].model_validate(command.data)
+    except ValidationError as error:
+        wrong = [
+            found.model_copy(update={"field": f"data.{found.field}", "value": None})
+            for found in field_errors(error.errors())
+        ]
+        raise _invalid(*wrong) from None
+    kept = data.model_dump(mode="json", exclude_unset=True)
+    return command.model_copy(update={"data": kept})
+
+
+def _invalid(*errors: FieldError) -> Unprocessable:
+    return Unprocessable("the command is not valid; see errors", errors=errors)
+
+
+async def give(
+    deps: ApiDependencies, caller: Caller, journey_id: str, command: Command, update_id: str
+) -> CommandAnswer:
+    """The journey's own answer to a command.
+
+    Raises:
+        NotFound: there is no such journey in the caller's region.
+        CommandForbidden: a rule forbids it, or the journey is closed; nothing changed.
+        NotStartedYet: the journey is accepted but not running yet.
+        Unavailable: no answer; the same key again is safe.
+    """
+    _must_be_open(await _case(deps, caller, journey_id))
+    order = Order(command=command, by=caller.actor)
+    try:
+        return await deps.journeys.command(journey_id, order, update_id)
+    except CommandRefused as refused:
+        refusal = refused.refusal
+        raise CommandForbidden(
+            refusal.detail or "the journey refused the command",
+            rule=refusal.rule,
+            stage=refusal.stage,
+            state=refusal.state,
+        ) from None
+    except NoRunningJourney:
+        _must_be_open(await _case(deps, caller, journey_id))
+        raise NotStartedYet("it starts within seconds; nothing was changed") from None
+    except JourneysUnavailable as unavailable:
+        raise Unavailable(
+            f"{unavailable}; ask again under the same Idempotency-Key to learn what became of it"
+        ) from None
+
+
+async def _case(deps: ApiDependencies, caller: Caller, journey_id: str) -> CaseView:
+    async with transaction(deps.engine, deps.limits.database_answer) as connection:
+        return await case_in_scope(connection, caller.region, journey_id)
+
+
+def _must_be_open(case: CaseView) -> None:
+    if case.stage is Stage.CLOSED:
+        raise CommandForbidden(
+            f"the journey is closed: {case.outcome}",
+            rule=JOURNEY_CLOSED,
+            stage=case.stage,
+            state=case.state,
+        )
+
+
+def _endpoint(kind: type[Command]) -> Endpoint:
+    name = str(kind.model_fields["name"].default)
+
+    async def endpoint(
+        caller: Staff,
+        journey_id: JourneyId,
+        body: OptionalJsonObject,
+        deps: Deps,
+        key: IdempotencyKey = None,
+    ) -> Response:
+        command = command_of(kind, body.content)
+        fingerprint = fingerprint_of(f"POST /v1/journeys/{journey_id}/{name}", body.raw)
+        update_id = update_id_of(caller, key or uuid.uuid4().hex, fingerprint)
+
+        async def answer() -> str:
+            return (await give(deps, caller, journey_id, command, update_id)).model_dump_json()
+
+        if key is None:
+            return Response(await answer(), media_type="application/json")
+        return await answer_once(deps, caller, key, fingerprint, answer)
+
+    return endpoint
+
+
+def _needs_a_body(kind: type[Command]) -> bool:
+    return any(field.is_required() for field in kind.model_fields.values())
+
+
+for _kind in COMMANDS:
+    _name = str(_kind.model_fields["name"].default)
+    router.add_api_route(
+        f"/{_name}",
+        _endpoint(_kind),
+        methods=["POST"],
+        name=_name,
+        response_model=CommandAnswer,
+        responses=documented(400, 401, 403, 404, 409, 413, 415, 422, 503),
+        summary=f"Command: {_name}",
+        description=_kind.__doc__,
+        openapi_extra=takes(_kind, required=_needs_a_body(_kind)),
+    )

@@ -1,0 +1,88 @@
+"""What the routes are given: the composition root's objects, and who calls."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from api.journeys_client import JourneyClient
+from api.problems import RoleNotPermitted, Unauthenticated
+from api.tokens import Caller, TokenVerifier
+from domain.catalog import Catalog
+from domain.commands import Role
+from policies.loader import Policies
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much the door takes, and how long it waits."""
+
+    event_bytes: int = 64 * 1024
+    event_data_bytes: int = 8 * 1024
+    """What of an event enters a journey's history."""
+    body_bytes: int = 64 * 1024
+    signature_age: timedelta = timedelta(minutes=5)
+    """How far a signature's time may be from ours, before and after (Standard Webhooks)."""
+    partner_kept: timedelta = timedelta(seconds=3)
+    """How long a partner's keys are believed before they are read again."""
+    database_answer: timedelta = timedelta(seconds=10)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class ApiDependencies:
+    """Everything that the app needs, made by the composition root.
+
+    `clock` gives the current time with an offset.
+    """
+
+    engine: AsyncEngine
+    journeys: JourneyClient
+    catalog: Catalog
+    policies: Policies
+    tokens: TokenVerifier
+    limits: Limits = field(default_factory=Limits)
+    clock: Callable[[], datetime] = _now
+
+
+def _dependencies(request: Request) -> ApiDependencies:
+    dependencies: ApiDependencies = request.app.state.dependencies
+    return dependencies
+
+
+Deps = Annotated[ApiDependencies, Depends(_dependencies)]
+
+_bearer = HTTPBearer(auto_error=False, description="A JWT of the issuer, RS256")
+_Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+
+
+async def _caller(bearer: _Bearer, deps: Deps) -> Caller:
+    if bearer is None:
+        raise Unauthenticated("send a bearer token")
+    return await deps.tokens.verify(bearer.credentials)
+
+
+AnyCaller = Annotated[Caller, Depends(_caller)]
+"""Somebody with a token, whatever her role."""
+
+
+def _one_of(*roles: Role) -> Callable[[Caller], Awaitable[Caller]]:
+    async def check(caller: AnyCaller) -> Caller:
+        if caller.role not in roles:
+            raise RoleNotPermitted(f"this is for: {', '.join(roles)}")
+        return caller
+
+    return check
+
+
+Staff = Annotated[Caller, Depends(_one_of(Role.CASEWORKER, Role.SUPERVISOR))]
+"""A caseworker or supervisor, limited to her region."""
+
+StaffOrPartner = Annotated[Caller, Depends(_one_of(Role.CASEWORKER, Role.SUPERVISOR, Role.PARTNER))]

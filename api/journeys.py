@@ -1,0 +1,109 @@
+"""`POST /v1/journeys`: open a journey, once for each Idempotency-Key."""
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.bodies import JsonObject, parse
+from api.database import transaction
+from api.dependencies import ApiDependencies, Deps, Staff
+from api.next_steps import next_step
+from api.once import earlier_answer, fingerprint_of
+from api.openapi import takes
+from api.opening import AskedJourney, opening_of
+from api.paths import IdempotencyKey
+from api.problems import FieldError, JourneyAlreadyOpen, Unprocessable, documented
+from api.request_log import note
+from domain.stages import Stage, State
+from store.caseload import Scope, find_case
+from store.idempotency import finish
+from store.openings import AlreadyOpen, Opening, UnknownPerson, open_journey
+from store.planning import NoRegistry
+
+router = APIRouter(tags=["caseworkers"])
+
+ONE_OPEN_JOURNEY = "opening.one_open_journey"
+"""`domain.md`, opening: one open journey per person, occupation and level."""
+
+
+class Links(BaseModel):
+    """Where to look next."""
+
+    self: str
+    timeline: str
+
+
+class OpenedJourney(BaseModel):
+    """A journey that was just opened; its workflow starts within seconds."""
+
+    id: str
+    person_ref: str
+    stage: Stage
+    state: State
+    policy_version: str
+    next: str
+    links: Links
+
+
+@router.post(
+    "/v1/journeys",
+    status_code=201,
+    response_model=OpenedJourney,
+    responses=documented(400, 401, 403, 409, 413, 415, 422, 503),
+    summary="Open a journey",
+    openapi_extra=takes(AskedJourney),
+)
+async def open_one(
+    caller: Staff, body: JsonObject, deps: Deps, key: IdempotencyKey = None
+) -> Response:
+    """Open a journey for a trainee, under the policy that her region and program have today."""
+    opening = opening_of(parse(AskedJourney, body.content), caller, deps)
+    fingerprint = fingerprint_of("POST /v1/journeys", body.raw)
+    async with transaction(deps.engine, deps.limits.database_answer) as connection:
+        if key is not None:
+            before = await earlier_answer(connection, deps, caller, key, fingerprint)
+            if before is not None:
+                return before
+        opened = await _open(connection, deps, opening)
+        headers = {"Location": opened.links.self}
+        content = opened.model_dump_json()
+        if key is not None:
+            await finish(connection, caller.subject, key, 201, content, headers)
+    note(journey_id=opened.id)
+    return Response(content, status_code=201, headers=headers, media_type="application/json")
+
+
+async def _open(
+    connection: AsyncConnection, deps: ApiDependencies, opening: Opening
+) -> OpenedJourney:
+    try:
+        journey_id = await open_journey(connection, opening, deps.clock())
+    except AlreadyOpen as first:
+        raise JourneyAlreadyOpen(
+            f"journey {first.journey_id} is open for this person, occupation and level",
+            rule=ONE_OPEN_JOURNEY,
+            journey_id=first.journey_id,
+        ) from None
+    except UnknownPerson:
+        raise _wrong("person_ref", "there is no such person") from None
+    except NoRegistry:
+        raise _wrong("home_region", "no registry decides eligibility in this region") from None
+    case = await find_case(connection, Scope(region=opening.home_region), journey_id)
+    assert case is not None, "it was written in this transaction"
+    address = f"/v1/journeys/{journey_id}"
+    return OpenedJourney(
+        id=journey_id,
+        person_ref=case.person_ref,
+        stage=case.stage,
+        state=case.state,
+        policy_version=case.policy_version,
+        next=next_step(case.state),
+        links=Links(self=address, timeline=f"{address}/timeline"),
+    )
+
+
+def _wrong(field: str, message: str) -> Unprocessable:
+    return Unprocessable(
+        "the journey can't be opened like this; see errors",
+        errors=[FieldError(field=field, message=message)],
+    )

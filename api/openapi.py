@@ -1,0 +1,52 @@
+"""The OpenAPI document: FastAPI's, completed with the bodies that we read ourselves."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from api.problems import ProblemDetails
+from domain.commands import COMMANDS
+
+_PLACE = "#/components/schemas/"
+_VERSION = "1.0"
+
+
+def takes(
+    model: type[BaseModel], media_type: str = "application/json", *, required: bool = True
+) -> dict[str, Any]:
+    """What a route adds to the document to say that its body is this model."""
+    schema = {"$ref": _PLACE + model.__name__}
+    return {"requestBody": {"required": required, "content": {media_type: {"schema": schema}}}}
+
+
+def describe(app: FastAPI, bodies: Sequence[type[BaseModel]]) -> None:
+    """Make the app's document hold the schemas of `bodies` and of problems; built once."""
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _document(app, bodies)
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]
+
+
+def _document(app: FastAPI, bodies: Sequence[type[BaseModel]]) -> dict[str, Any]:
+    document = get_openapi(
+        title=app.title,
+        version=_VERSION,
+        description=app.description,
+        routes=app.routes,
+    )
+    _, shapes = models_json_schema(
+        [*((body, "validation") for body in bodies), (ProblemDetails, "serialization")],
+        ref_template=_PLACE + "{model}",
+    )
+    schemas: dict[str, Any] = document.setdefault("components", {}).setdefault("schemas", {})
+    schemas.update(shapes["$defs"])
+    for command in COMMANDS:
+        schemas[command.__name__]["properties"].pop("name", None)
+    return document

@@ -1,0 +1,47 @@
+"""Ids in paths and keys in headers, checked before anything is asked of the database."""
+
+import re
+from typing import Annotated
+
+from fastapi import Depends, Header, Path
+
+from api.problems import NotFound
+
+NO_SUCH_JOURNEY = "there is no such journey"
+"""The same words for an id that does not exist and for a journey outside the caller's region."""
+
+NO_SUCH_EVENT = "there is no such event"
+"""The same words for an id that does not exist and for an event that is not the caller's."""
+
+_JOURNEY_ID = re.compile(r"jn_[0-9a-f]{32}")
+_EVENT_ID = re.compile(r"[\x21-\x7e]{1,120}")
+
+
+async def _journey_id(
+    journey_id: Annotated[str, Path(description="The journey's id, `jn_` and 32 hex digits")],
+) -> str:
+    if not _JOURNEY_ID.fullmatch(journey_id):
+        raise NotFound(NO_SUCH_JOURNEY)
+    return journey_id
+
+
+async def _event_id(
+    event_id: Annotated[str, Path(description="Our receipt, or the sender's own event id")],
+) -> str:
+    if not _EVENT_ID.fullmatch(event_id):
+        raise NotFound(NO_SUCH_EVENT)
+    return event_id
+
+
+JourneyId = Annotated[str, Depends(_journey_id)]
+EventId = Annotated[str, Depends(_event_id)]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=120,
+        pattern=r"^[\x21-\x7e]+$",
+        description="The same key and body again get the same answer and have no new effect",
+    ),
+]
