@@ -59,6 +59,7 @@ _HELD = select(
     idempotency_keys.c.body,
 ).where(*_THIS)
 _FINISH = idempotency_keys.update().where(*_THIS)
+_FORGET = idempotency_keys.delete().where(*_THIS, idempotency_keys.c.status.is_(None))
 
 
 async def begin(
@@ -108,3 +109,8 @@ async def finish(  # noqa: PLR0917 - an answer is what HTTP says it is
         _FINISH.values(status=status, body=body, headers=headers),
         {"of_caller": caller, "of_key": key},
     )
+
+
+async def forget(connection: AsyncConnection, caller: str, key: str) -> None:
+    """Give up a claim whose work had no effect, so that a repeat can try again at once."""
+    await connection.execute(_FORGET, {"of_caller": caller, "of_key": key})

@@ -63,6 +63,7 @@ class ReceiptView(Word):
     reason: str
     received_at: datetime
     settled_at: datetime | None
+    journey_id: str | None = None
     original: str | None = None
 
 
