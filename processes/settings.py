@@ -177,8 +177,13 @@ class Settings(BaseModel):
 
     def service_url(self, service: Service) -> str:
         """Where a partner service answers, without a slash at the end."""
+        sandbox = f"http://127.0.0.1:{self.sandbox_port}/{service}"
+        return self.named_service_url(service) or sandbox
+
+    def named_service_url(self, service: Service) -> str | None:
+        """The address given for a partner service; None where the sandbox stands in."""
         given: str | None = getattr(self, f"{service}_url")
-        return given or f"http://127.0.0.1:{self.sandbox_port}/{service}"
+        return given
 
     def calls_per_second(self, service: Service) -> float:
         """How fast all workers together call a partner service."""
