@@ -28,10 +28,11 @@ def create_sandbox(settings: SandboxSettings) -> FastAPI:
         SecretsError: the secrets file can't be read.
         ValueError: `events_url` is no http(s) address.
     """
+    secrets = PartnerSecrets(settings.secrets_file)
     ledger = Ledger(settings.ledger)
     outbox = Outbox(ledger)
     controls = Controls(ledger)
-    courier = Courier(settings, ledger, outbox, controls, PartnerSecrets(settings.secrets_file))
+    courier = Courier(settings, ledger, outbox, controls, secrets)
     desk = Desk(settings, ledger, outbox, controls, courier.wake)
 
     @asynccontextmanager

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
-from standardwebhooks.webhooks import Webhook
+from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
 _SECRETS: TypeAdapter[dict[str, str]] = TypeAdapter(dict[str, str])
 
@@ -15,7 +15,10 @@ class SecretsError(Exception):
 
 
 class PartnerSecrets:
-    """Secrets from a JSON file, partner id → `whsec_…`, read again when the file changes."""
+    """Secrets from a JSON file, partner id → `whsec_…`, read again when the file changes.
+
+    A file that can't be read meanwhile leaves the secrets of before in force.
+    """
 
     def __init__(self, file: Path) -> None:
         """Read the file.
@@ -43,7 +46,7 @@ class PartnerSecrets:
             secrets = _SECRETS.validate_python(json.loads(self._file.read_bytes()))
             self._signers = {partner: Webhook(secret) for partner, secret in secrets.items()}
             self._stamp = stamp
-        except (OSError, ValueError, ValidationError, RuntimeError) as error:
+        except (OSError, ValueError, ValidationError, EmptyWebhookSecretError) as error:
             if self._stamp is None:
                 raise SecretsError(
                     f"secrets_file {self._file}: {type(error).__name__}; it must be a JSON object, "

@@ -4,6 +4,7 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 from domain.levels import SkillLevel
+from domain.model import Word
 from domain.plan import Component, Occupation
 from partners.requests import (
     BookSitting,
@@ -14,7 +15,7 @@ from partners.requests import (
     RequestEnrollment,
 )
 
-_AskedT = TypeVar("_AskedT", CheckEligibility, RequestEnrollment, BookSitting, MakeReferral)
+_AskedT = TypeVar("_AskedT", bound=Word)
 
 LATHE = Occupation(code="6-18-01-01")
 

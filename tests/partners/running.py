@@ -45,7 +45,8 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 @asynccontextmanager
 async def serving(app: Any) -> AsyncIterator[str]:
     """The app on a free loopback port: its address."""
-    listening = socket.socket()
+    # With the protocol named, asyncio sets TCP_NODELAY; without, each answer takes 40 ms.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
     config = uvicorn.Config(
         app, log_level="error", access_log=False, timeout_graceful_shutdown=1, lifespan="auto"
