@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,6 +16,7 @@ from domain.policy import Policy
 from domain.stages import Pathway, Stage, State, Turn
 from store.credits import carried_over
 from store.ids import new_id
+from store.inbox import INTAKE_CHANNEL
 from store.intake_tables import mailboxes
 from store.planning import registry_for
 from store.quarantine import lock_subjects, release
@@ -103,7 +104,13 @@ _OPEN = (
     .returning(journeys.c.journey_id)
 )
 _MAILBOX = insert(mailboxes)
-_START = insert(outbox)
+_START_LINE = (
+    insert(outbox)
+    .values({name: bindparam(name) for name in ("journey_id", "brief", "written_at")})
+    .returning(outbox.c.journey_id)
+    .cte("start_line")
+)
+_START = select(func.pg_notify(INTAKE_CHANNEL, "")).select_from(_START_LINE)
 
 
 async def open_journey(connection: AsyncConnection, opening: Opening, now: datetime) -> str:

@@ -1,0 +1,321 @@
+"""The relay: carries what PostgreSQL has accepted to the journeys in Temporal.
+
+Events go before starts. Several relays work side by side: a journey's mail and a start line are
+leased, and no transaction is open while Temporal is asked. Whatever fails is left in PostgreSQL
+and tried again, so what was accepted is carried out as soon as both servers are there.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import timedelta
+from enum import Enum, auto
+from typing import TypeVar
+
+import asyncpg
+import structlog
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from domain.addresses import DELIVER, JOURNEY_QUEUE, JOURNEY_WORKFLOW, workflow_id_of
+from processes.relay_pace import Backoff, Meter, Pace
+from store.attendance import fold
+from store.hints import Hints
+from store.inbox import INTAKE_CHANNEL
+from store.late import close_late, take_back_unread
+from store.mailbox import Mail, delivered, lease_mail, put_back
+from store.outbox import Start, give_back_starts, lease_starts, started
+from store.sorting import sort
+from store.waiting import what_waits
+
+log = structlog.get_logger(__name__)
+
+SIGNALS_AT_ONCE = 16
+STARTS_AT_ONCE = 8
+ANSWER_WITHIN = timedelta(seconds=5)
+"""How long Temporal may take to answer one call; far below a lease."""
+ODD_ONES_WAIT = timedelta(seconds=30)
+"""How long mail or a start is left alone that Temporal refuses for reasons of its own."""
+STARTS_GIVE_WAY = 2.0
+"""Seconds that starts wait for the events to be carried first, before some go all the same."""
+UNREAD_AFTER = timedelta(seconds=60)
+"""How long after a journey's end what it never settled is offered again, to become late."""
+LOOK_FOR_UNREAD_EVERY = 15.0
+
+_REGION = SearchAttributeKey.for_keyword("JourneymanRegion")
+_OUTAGE = frozenset(
+    {
+        RPCStatusCode.ABORTED,
+        RPCStatusCode.CANCELLED,
+        RPCStatusCode.DEADLINE_EXCEEDED,
+        RPCStatusCode.INTERNAL,
+        RPCStatusCode.RESOURCE_EXHAUSTED,
+        RPCStatusCode.UNAVAILABLE,
+        RPCStatusCode.UNKNOWN,
+    }
+)
+_POSTGRES_AWAY = (DBAPIError, PoolTimeout, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+
+
+Item = TypeVar("Item")
+
+
+class Answer(Enum):
+    """What Temporal said to one signal or start."""
+
+    DONE = auto()
+    NO_SUCH_RUN = auto()
+    REFUSED = auto()
+    AWAY = auto()
+
+
+class Relay:
+    """Carries events and starts until it is told to stop.
+
+    Args:
+        engine: PostgreSQL; needs a pool of at least four connections.
+        client: Temporal, with the pydantic data converter; it may be away.
+        pace: how fast.
+    """
+
+    def __init__(self, engine: AsyncEngine, client: Client, pace: Pace) -> None:
+        self._engine = engine
+        self._single = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._client = client
+        self._pace = pace
+        self._meter = Meter(pace.starts_per_second)
+        self._caught_up = asyncio.Event()
+        self._new_start = asyncio.Event()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Carry until `stop` is set; what is in hand then is finished first."""
+        async with Hints(self._engine, INTAKE_CHANNEL) as hints:
+
+            async def wait_for_hint() -> None:
+                await hints.wait(self._pace.poll.total_seconds())
+                self._new_start.set()
+
+            async def wake_at_stop() -> None:
+                await stop.wait()
+                hints.give()
+                self._new_start.set()
+                self._caught_up.set()
+
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(wake_at_stop())
+                tasks.create_task(_until(stop, self.carry_events, wait_for_hint))
+                tasks.create_task(_until(stop, self.carry_starts, self._wait_for_start))
+                tasks.create_task(_until(stop, self.offer_unread_again, _now_and_then(stop)))
+
+    async def carry_events(self) -> bool:
+        """Sort, fold and deliver a batch of what waits; returns whether there may be more.
+
+        Raises:
+            TemporalAway: nothing of the batch is lost; it is left for later.
+        """
+        batch = self._pace.batch
+        async with self._single.connect() as connection:
+            waiting = await what_waits(connection)
+        settled = 0
+        if waiting.unsorted:
+            async with self._engine.begin() as connection:
+                settled = await sort(connection, batch)
+        if waiting.to_fold:
+            async with self._engine.begin() as connection:
+                settled = max(settled, await fold(connection, batch))
+        mails: tuple[Mail, ...] = ()
+        if waiting.to_deliver or settled:
+            async with self._single.connect() as connection:
+                mails = await lease_mail(connection, batch, self._pace.lease)
+            await self._deliver(mails)
+        if max(settled, len(mails)) < batch:
+            self._caught_up.set()
+        else:
+            self._caught_up.clear()
+        return bool(settled or mails)
+
+    async def carry_starts(self) -> bool:
+        """Start some journeys, as many as the meter lets through; returns whether any waited.
+
+        Raises:
+            TemporalAway: nothing is lost; the lines are left for later.
+        """
+        await self._give_way()
+        allowed = self._meter.take(self._pace.batch)
+        if allowed == 0:
+            await asyncio.sleep(self._meter.next_in)
+            return True
+        async with self._single.connect() as connection:
+            starts = await lease_starts(connection, allowed, self._pace.lease)
+        self._meter.give_back(allowed - len(starts))
+        if starts:
+            await self._start(starts)
+        return bool(starts)
+
+    async def offer_unread_again(self) -> bool:
+        """Take back what ended journeys were signaled and never settled; always returns False."""
+        async with self._single.connect() as connection:
+            await take_back_unread(connection, UNREAD_AFTER)
+        return False
+
+    async def _deliver(self, mails: Iterable[Mail]) -> None:
+        answers = await _ask_all(mails, self._signal, SIGNALS_AT_ONCE)
+        done = [mail for mail, answer in answers if answer is Answer.DONE]
+        if done:
+            async with self._single.connect() as connection:
+                await delivered(connection, done)
+        for mail, answer in answers:
+            if answer is Answer.NO_SUCH_RUN:
+                await self._settle_without_run(mail)
+        await self._put_back(answers, Answer.REFUSED, ODD_ONES_WAIT)
+        if await self._put_back(answers, Answer.AWAY, timedelta(0)):
+            raise TemporalAway
+
+    async def _put_back(
+        self, answers: list[tuple[Mail, Answer]], which: Answer, pause: timedelta
+    ) -> bool:
+        mails = [mail for mail, answer in answers if answer is which]
+        if mails:
+            async with self._single.connect() as connection:
+                await put_back(connection, mails, pause)
+        return bool(mails)
+
+    async def _settle_without_run(self, mail: Mail) -> None:
+        """The journey has ended, or, which nobody but an operator can bring about, is gone."""
+        async with self._engine.begin() as connection:
+            late = await close_late(connection, mail)
+            if not late:
+                await put_back(connection, [mail], ODD_ONES_WAIT)
+        if not late:
+            log.warning("open journey without a run; its mail waits", journey=mail.journey_id)
+
+    async def _signal(self, mail: Mail) -> Answer:
+        if not mail.deliveries:
+            return Answer.DONE
+        handle = self._client.get_workflow_handle(workflow_id_of(mail.journey_id))
+        return await _answer_to(
+            handle.signal(DELIVER, list(mail.deliveries), rpc_timeout=ANSWER_WITHIN),
+            journey=mail.journey_id,
+        )
+
+    async def _start(self, starts: Iterable[Start]) -> None:
+        answers = await _ask_all(starts, self._start_one, STARTS_AT_ONCE)
+        by_answer: dict[Answer, list[Start]] = {answer: [] for answer in Answer}
+        for start, answer in answers:
+            by_answer[answer].append(start)
+        async with self._single.connect() as connection:
+            if by_answer[Answer.DONE]:
+                await started(connection, by_answer[Answer.DONE])
+            odd = by_answer[Answer.REFUSED] + by_answer[Answer.NO_SUCH_RUN]
+            if odd:
+                await give_back_starts(connection, odd, ODD_ONES_WAIT)
+            if by_answer[Answer.AWAY]:
+                await give_back_starts(connection, by_answer[Answer.AWAY], timedelta(0))
+        if by_answer[Answer.AWAY]:
+            raise TemporalAway
+
+    async def _start_one(self, start: Start) -> Answer:
+        region = SearchAttributePair(_REGION, str(start.brief["home_region"]))
+        return await _answer_to(
+            self._client.start_workflow(
+                JOURNEY_WORKFLOW,
+                start.brief,
+                id=workflow_id_of(start.journey_id),
+                task_queue=JOURNEY_QUEUE,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                search_attributes=TypedSearchAttributes([region]),
+                rpc_timeout=ANSWER_WITHIN,
+            ),
+            journey=start.journey_id,
+        )
+
+    async def _give_way(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._caught_up.wait(), STARTS_GIVE_WAY)
+
+    async def _wait_for_start(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._new_start.wait(), self._pace.poll.total_seconds())
+        self._new_start.clear()
+
+
+class TemporalAway(Exception):
+    """Temporal does not answer; what was in hand is back in PostgreSQL."""
+
+
+async def _answer_to(call: Awaitable[object], journey: str) -> Answer:
+    try:
+        await call
+    except WorkflowAlreadyStartedError:
+        return Answer.DONE
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return Answer.NO_SUCH_RUN
+        if error.status in _OUTAGE:
+            return Answer.AWAY
+        log.error("refused by Temporal", journey=journey, status=error.status.name)
+        return Answer.REFUSED
+    except (RuntimeError, OSError):
+        # The SDK's bridge has no type of its own for a client that never got through.
+        return Answer.AWAY
+    return Answer.DONE
+
+
+async def _ask_all(
+    items: Iterable[Item], ask: Callable[[Item], Awaitable[Answer]], at_once: int
+) -> list[tuple[Item, Answer]]:
+    """Ask Temporal for each, some at once; after the first silence the others are not tried."""
+    gate = asyncio.Semaphore(at_once)
+    away = False
+
+    async def ask_one(item: Item) -> tuple[Item, Answer]:
+        nonlocal away
+        async with gate:
+            answer = Answer.AWAY if away else await ask(item)
+        away = away or answer is Answer.AWAY
+        return item, answer
+
+    return list(await asyncio.gather(*(ask_one(item) for item in items)))
+
+
+async def _until(
+    stop: asyncio.Event,
+    step: Callable[[], Awaitable[bool]],
+    idle: Callable[[], Awaitable[None]],
+) -> None:
+    """Take step after step, idle where there was nothing to do, back off where one failed."""
+    backoff = Backoff()
+    while not stop.is_set():
+        try:
+            busy = await step()
+        except TemporalAway:
+            log.warning("Temporal is away; what waits stays in PostgreSQL", step=step.__name__)
+        except _POSTGRES_AWAY as error:
+            log.warning("PostgreSQL is away", step=step.__name__, fault=type(error).__name__)
+        except Exception:
+            log.exception("a step failed", step=step.__name__)
+        else:
+            backoff.reset()
+            if not busy:
+                await idle()
+            continue
+        await _pause(stop, backoff.pause())
+
+
+def _now_and_then(stop: asyncio.Event) -> Callable[[], Awaitable[None]]:
+    return lambda: _pause(stop, LOOK_FOR_UNREAD_EVERY)
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)

@@ -1,0 +1,233 @@
+"""Attendance: measurements folded here, by enrollment, period and module; no journey is woken.
+
+The same rules as for every fact (`domain.md`, How events meet states): equal values again are a
+duplicate, other values without `supersedes` a conflict, and a correction stands in whichever order
+it and what it corrects arrive.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+from sqlalchemy import RowMapping, Text, any_, bindparam, func, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.events import AttendanceSummary
+from domain.journal import ReceiptStatus
+from domain.model import bounded
+from store.intake_tables import TO_FOLD, inbox
+from store.tables import attendance, journeys
+
+Key = tuple[str, str, str, str]
+"""Partner, enrollment reference, period, module."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One report of attendance, in hours."""
+
+    key: Key
+    journey_id: str
+    hours_planned: float
+    hours_attended: float
+    source: str
+    event_id: str
+    supersedes: str | None
+    receipt: str
+
+    def same_values(self, other: "Measured") -> bool:
+        """Whether both report the same hours."""
+        return (self.hours_planned, self.hours_attended) == (
+            other.hours_planned,
+            other.hours_attended,
+        )
+
+    def corrects(self, other: "Measured") -> bool:
+        """Whether it replaces the other: it names it, or only it is a correction at all."""
+        return self.supersedes is not None and (
+            self.supersedes == other.event_id or other.supersedes is None
+        )
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one report."""
+
+    receipt: str
+    status: ReceiptStatus
+    reason: str
+
+
+_ONE_AT_A_TIME = select(func.pg_try_advisory_xact_lock(func.hashtextextended("attendance", 2)))
+_WAITING = (
+    select(
+        inbox.c.receipt,
+        inbox.c.journey_id,
+        inbox.c.subject,
+        inbox.c.partner,
+        inbox.c.source,
+        inbox.c.event_id,
+        inbox.c.data,
+        journeys.c.closed_at,
+    )
+    .join(journeys, journeys.c.journey_id == inbox.c.journey_id)
+    .where(text(TO_FOLD))
+    .order_by(inbox.c.arrival)
+    .limit(bindparam("at_most"))
+)
+_HELD = select(attendance).where(
+    attendance.c.enrollment_ref == any_(bindparam("enrollments", type_=ARRAY(Text)))
+)
+_new = insert(attendance)
+_KEEP = _new.on_conflict_do_update(
+    index_elements=[column.name for column in attendance.primary_key],
+    set_={
+        column.name: _new.excluded[column.name] for column in attendance.c if not column.primary_key
+    },
+)
+_SETTLE = (
+    update(inbox)
+    .where(inbox.c.receipt == bindparam("of"))
+    .values(status=bindparam("became"), reason=bindparam("why"), settled_at=func.now())
+)
+_SUM_UP = text(
+    """
+    UPDATE journeys SET hours_planned = summed.planned, hours_attended = summed.attended
+    FROM (
+        SELECT journey_id, sum(hours_planned) AS planned, sum(hours_attended) AS attended
+        FROM attendance WHERE journey_id = ANY(:journeys) GROUP BY journey_id ORDER BY journey_id
+    ) AS summed
+    WHERE journeys.journey_id = summed.journey_id
+    """
+).bindparams(bindparam("journeys", type_=ARRAY(Text)))
+
+
+async def fold(connection: AsyncConnection, at_most: int) -> int:
+    """Settle the oldest reports of attendance, within the caller's transaction; returns how many.
+
+    One relay folds at a time; 0 where another is at it.
+    """
+    if not (await connection.execute(_ONE_AT_A_TIME)).scalar_one():
+        return 0
+    waiting = (await connection.execute(_WAITING, {"at_most": at_most})).all()
+    verdicts: list[Verdict] = []
+    reports: list[Measured] = []
+    for row in waiting:
+        report = _read(row._mapping)
+        if isinstance(report, Measured):
+            reports.append(report)
+        else:
+            verdicts.append(report)
+    held = await _held(connection, reports)
+    known = dict(held)
+    for report in reports:
+        verdicts.extend(_weigh(known, report))
+    await _write(
+        connection,
+        [report for key, report in known.items() if held.get(key) is not report],
+        verdicts,
+    )
+    return len(waiting)
+
+
+def _read(row: RowMapping) -> Measured | Verdict:
+    receipt = str(row["receipt"])
+    if row["closed_at"] is not None:
+        return Verdict(receipt, ReceiptStatus.LATE, "the journey had ended; nothing changes")
+    try:
+        summary = AttendanceSummary.model_validate(row["data"])
+    except ValidationError as error:
+        return Verdict(receipt, ReceiptStatus.QUARANTINED, bounded(str(error)))
+    return Measured(
+        key=(
+            row["partner"],
+            summary.enrollment_ref or row["subject"],
+            summary.period,
+            summary.module,
+        ),
+        journey_id=row["journey_id"],
+        hours_planned=summary.hours_planned,
+        hours_attended=summary.hours_attended,
+        source=row["source"],
+        event_id=row["event_id"],
+        supersedes=summary.supersedes,
+        receipt=receipt,
+    )
+
+
+async def _held(connection: AsyncConnection, reports: Sequence[Measured]) -> dict[Key, Measured]:
+    if not reports:
+        return {}
+    rows = await connection.execute(
+        _HELD, {"enrollments": sorted({report.key[1] for report in reports})}
+    )
+    held = {}
+    for row in rows:
+        fields = dict(row._mapping)
+        key = (
+            fields.pop("partner"),
+            fields.pop("enrollment_ref"),
+            fields.pop("period"),
+            fields.pop("module"),
+        )
+        held[key] = Measured(key=key, **fields)
+    return held
+
+
+def _weigh(known: dict[Key, Measured], report: Measured) -> list[Verdict]:
+    """Put a report beside what is known; `known` is changed where it wins."""
+    held = known.get(report.key)
+    if held is not None and held.corrects(report):
+        return [Verdict(report.receipt, ReceiptStatus.SUPERSEDED, "a correction came before it")]
+    if held is not None and not report.corrects(held):
+        if report.same_values(held):
+            return [Verdict(report.receipt, ReceiptStatus.DUPLICATE, "reported before")]
+        return [
+            Verdict(
+                report.receipt,
+                ReceiptStatus.CONFLICT,
+                "other hours were reported before; a correction names them in data.supersedes",
+            )
+        ]
+    known[report.key] = report
+    applied = Verdict(report.receipt, ReceiptStatus.APPLIED, "counted")
+    if held is None:
+        return [applied]
+    return [Verdict(held.receipt, ReceiptStatus.SUPERSEDED, "corrected"), applied]
+
+
+async def _write(
+    connection: AsyncConnection, changed: Sequence[Measured], verdicts: Sequence[Verdict]
+) -> None:
+    if changed:
+        await connection.execute(_KEEP, [_row(report) for report in changed])
+        await connection.execute(
+            _SUM_UP, {"journeys": sorted({report.journey_id for report in changed})}
+        )
+    final = {verdict.receipt: verdict for verdict in verdicts}
+    if final:
+        await connection.execute(
+            _SETTLE,
+            [
+                {"of": verdict.receipt, "became": verdict.status, "why": verdict.reason}
+                for verdict in final.values()
+            ],
+        )
+
+
+def _row(report: Measured) -> dict[str, object]:
+    partner, enrollment_ref, period, module = report.key
+    return {
+        "partner": partner,
+        "enrollment_ref": enrollment_ref,
+        "period": period,
+        "module": module,
+        "journey_id": report.journey_id,
+        "hours_planned": report.hours_planned,
+        "hours_attended": report.hours_attended,
+        "source": report.source,
+        "event_id": report.event_id,
+        "supersedes": report.supersedes,
+        "receipt": report.receipt,
+    }
