@@ -24,7 +24,7 @@ from partners.requests import (
 )
 from partners.sandbox.behavior import Step, after_check, after_enrollment, after_referral
 from partners.sandbox.controls import Controls
-from partners.sandbox.examination import Certifiers, after_booking
+from partners.sandbox.examination import after_booking
 from partners.sandbox.ledger import Ledger, Reference
 from partners.sandbox.outgoing import Outbox, Outgoing
 from partners.sandbox.scripts import TraineeScript
@@ -142,8 +142,9 @@ class Desk:
         self, request: BookSitting, taken: Reference, script: TraineeScript, now: datetime
     ) -> tuple[Step, ...]:
         examined = self._ledger.examined(request.journey_id)
-        certifiers = Certifiers(self._settings.issuer, self._settings.employer)
-        sitting = after_booking(request, taken, examined, script, certifiers=certifiers, now=now)
+        sitting = after_booking(
+            request, taken, examined, script, issuer=self._settings.issuer, now=now
+        )
         booked = frozenset[Component](request.components)
         self._ledger.write_sitting(request.journey_id, taken.ref, booked, sitting.passed)
         return sitting.steps

@@ -25,14 +25,6 @@ PASS_MARK = 60.0
 
 
 @dataclass(frozen=True)
-class Certifiers:
-    """Partners who speak once all is passed: the issuer, and the employer where none is named."""
-
-    issuer: str
-    employer: str
-
-
-@dataclass(frozen=True)
 class Sitting:
     """What follows a booking: its steps, and the components that it passes."""
 
@@ -46,7 +38,7 @@ def after_booking(
     examined: Examined,
     script: TraineeScript,
     *,
-    certifiers: Certifiers,
+    issuer: str,
     now: datetime,
 ) -> Sitting:
     """The sitting and, where nothing is left to pass, the certificate and the promotion."""
@@ -66,7 +58,7 @@ def after_booking(
     told = [Step(request.partner, kind, taken.ref, data) for kind, data in steps]
     everything = examined.booked | set(request.components)
     if not examined.certified and everything <= examined.passed | passed:
-        told.extend(_certified(request, taken, script, certifiers, now.date()))
+        told.extend(_certified(request, taken, script, issuer, now.date()))
     return Sitting(tuple(told), frozenset(passed))
 
 
@@ -113,7 +105,7 @@ def _certified(
     request: BookSitting,
     taken: Reference,
     script: TraineeScript,
-    certifiers: Certifiers,
+    issuer: str,
     today: date,
 ) -> Iterator[Step]:
     if script.certificate_silent:
@@ -126,8 +118,8 @@ def _certified(
         issued_on=today,
         verify_url=f"https://certificates.example/{number}",
     )
-    yield Step(certifiers.issuer, EventType.CERTIFICATE_ISSUED, request.journey_id, certificate)
-    if script.promotion:
+    yield Step(issuer, EventType.CERTIFICATE_ISSUED, request.journey_id, certificate)
+    if script.promotion and script.employer:
         lower = list(SkillLevel)[max(request.level.rank - 2, 0)]
         promotion = PromotionConfirmed(
             old_level=lower,
@@ -136,5 +128,4 @@ def _certified(
             wage_after=7100,
             effective=today + timedelta(days=30),
         )
-        sender = script.employer or certifiers.employer
-        yield Step(sender, EventType.PROMOTION_CONFIRMED, request.journey_id, promotion)
+        yield Step(script.employer, EventType.PROMOTION_CONFIRMED, request.journey_id, promotion)

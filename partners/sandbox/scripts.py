@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from domain.events import EventType, Percent
 from domain.model import Reason, Ref, Text, Word
@@ -108,6 +108,12 @@ class TraineeScript(Word):
     reorder: bool = False
     delay_ms: Milliseconds = 0
     silent_from: EventType | None = None
+
+    @model_validator(mode="after")
+    def _somebody_promotes(self) -> "TraineeScript":
+        if self.promotion and self.employer is None:
+            raise ValueError("promotion needs `employer`: the partner id of who confirms it")
+        return self
 
     def enrollment_answer(self, ordinal: int) -> EnrollmentAnswer:
         """The answer to the journey's `ordinal`th request for a seat (from 1)."""

@@ -12,17 +12,16 @@ class SandboxSettings(Word):
 
     `events_url` is the address of the API's `/v1/events`. `secrets_file` is a JSON object, partner
     id → `whsec_…`; it is read again when it changes. `issuer` is the partner that issues
-    certificates, `employer` the one that confirms promotions where a trainee's script names no
-    other. `pace_s` is the time in seconds between two steps of a partner, 0 for at once. `senders`
-    is how many events may be under way at once, `answer_s` how long one waits for its answer,
-    `retry_from_s` to `retry_at_most_s` how long one that failed waits before it is sent again.
+    certificates. `pace_s` is the time in seconds between two steps of a partner, 0 for at once.
+    `senders` is how many events may be under way at once, `answer_s` how long one waits for its
+    answer, `retry_from_s` to `retry_at_most_s` how long one that failed waits before it is sent
+    again.
     """
 
     ledger: Path
     events_url: str
     secrets_file: Path
     issuer: Ref
-    employer: Ref
     pace_s: float = Field(default=0.0, ge=0)
     seed: int = 0
     senders: int = Field(default=32, ge=1, le=1000)

@@ -191,7 +191,6 @@ async def sandbox(
             **{
                 "events_url": f"{door_url}/v1/events",
                 "issuer": "issuer-cn",
-                "employer": "employer-01",
                 "retry_from_s": 0.01,
                 "retry_at_most_s": 0.05,
                 **settings,

@@ -136,7 +136,6 @@ def test_a_file_of_secrets_that_cannot_be_used_is_named(
         events_url="http://127.0.0.1:1/v1/events",
         secrets_file=file,
         issuer="issuer-cn",
-        employer="employer-01",
     )
     with pytest.raises(SecretsError, match=r"secrets\.json"):
         create_sandbox(settings)

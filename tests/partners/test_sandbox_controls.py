@@ -185,6 +185,7 @@ async def test_a_job_service_can_be_told_to_list_nothing(running: Sandbox) -> No
         ("trainees/pr_1", {"marks": [{"theory": 101}]}, "marks"),
         ("trainees/pr_1", {"marks": [{"cooking": 60}]}, "marks"),
         ("trainees/pr_1", {"repeat": 0}, "repeat"),
+        ("trainees/pr_1", {"promotion": True}, "employer"),
         ("trainees/pr_1", {"silence": True}, "silence"),
         ("trainees/pr_1", {"silent_from": "never"}, "silent_from"),
         ("services/exam", {"delay_ms": -1}, "delay_ms"),
