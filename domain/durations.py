@@ -30,6 +30,7 @@ _SECONDS = {
     Unit.HOURS: 3600,
     Unit.DAYS: 86400,
 }
+_MOST = 1_000_000
 _WRITTEN = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([a-z]+(?: [a-z]+)?)\s*$")
 _SPELLINGS = {
     "ms": Unit.MILLISECONDS,
@@ -54,13 +55,24 @@ _SPELLINGS = {
 class Duration(Word):
     """An amount of one unit."""
 
-    amount: Annotated[float, Field(ge=0, le=1_000_000)]
+    amount: Annotated[float, Field(ge=0, le=_MOST)]
     unit: Unit
 
     @property
     def needs_calendar(self) -> bool:
         """Whether only a region's calendar can tell when it ends."""
         return self.unit is Unit.WORKING_DAYS
+
+    @property
+    def seconds(self) -> float:
+        """Its length in seconds.
+
+        Raises:
+            ValueError: for months and working days, whose length depends on when they begin.
+        """
+        if self.unit not in _SECONDS:
+            raise ValueError(f"{self} has no fixed length")
+        return self.amount * _SECONDS[self.unit]
 
     def after(self, moment: datetime) -> datetime:
         """The moment this long after `moment`.
@@ -72,7 +84,7 @@ class Duration(Word):
             raise ValueError("working days need the region's calendar")
         if self.unit is Unit.MONTHS:
             return _months_after(moment, int(self.amount))
-        return moment + timedelta(seconds=self.amount * _SECONDS[self.unit])
+        return moment + timedelta(seconds=self.seconds)
 
     def __str__(self) -> str:
         return f"{self.amount:g} {self.unit}"
@@ -99,6 +111,8 @@ def parse_duration(value: Any) -> Any:
         raise ValueError(f"{value!r} is no duration: write a number and one of {units}")
     unit = _SPELLINGS[found[2]]
     amount = float(found[1])
+    if amount > _MOST:
+        raise ValueError(f"{value!r}: the number is over {_MOST}")
     if unit in (Unit.MONTHS, Unit.WORKING_DAYS) and not amount.is_integer():
         raise ValueError(f"{value!r}: {unit} come in whole numbers")
     return Duration(amount=amount, unit=unit)

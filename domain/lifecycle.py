@@ -151,12 +151,13 @@ MOVES: tuple[Move, ...] = (
     *_ways(
         EntryKind.SITTING_LOST,
         State.REGISTERING,
+        State.REGISTERING,
         State.SCHEDULED,
         State.AWAITING_RESULTS,
     ),
     *_ways(EntryKind.ASSESSMENT_PASSED, State.PASSED, State.AWAITING_RESULTS),
     *_ways(EntryKind.RESIT_GRANTED, State.RESIT, State.AWAITING_RESULTS),
-    *_ways(EntryKind.RETRAINING_ORDERED, State.RETRAIN, State.AWAITING_RESULTS),
+    *_ways(EntryKind.RETRAINING_ORDERED, State.RETRAIN, State.AWAITING_RESULTS, State.REGISTERING),
     *_ways(
         EntryKind.ATTEMPTS_EXHAUSTED,
         State.CLOSED,

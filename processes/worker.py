@@ -1,0 +1,149 @@
+"""The worker process: journeys, their records, and a queue of its own for each partner service."""
+
+import asyncio
+import importlib.metadata
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import structlog
+from temporalio.client import Client
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.planning import CalendarPort, PlanningActivities, PlanningPort
+from activities.record import JournalPort, RecordActivities
+from activities.services import (
+    EnrollmentActivities,
+    ExamActivities,
+    PlacementActivities,
+    RegistryActivities,
+)
+from domain.addresses import JOURNEY_QUEUE, service_queue
+from partners.enrollment.client import EnrollmentClient
+from partners.exam.client import ExamClient
+from partners.http import CallLimits
+from partners.placement.client import PlacementClient
+from partners.ports import EnrollmentPort, ExamPort, PlacementPort, RegistryPort
+from partners.registry.client import RegistryClient
+from partners.requests import SERVICES, Service
+from policies.calendar import RegionCalendar
+from policies.loader import load_catalog
+from processes.settings import Settings
+from processes.temporal_client import connect_temporal
+from store.database import create_engine
+from store.planning import PostgresPlanning
+from store.records import PostgresJournal
+from workflows.journey import Journey
+
+log = structlog.get_logger(__name__)
+
+PASSED_THROUGH = ("domain", "activities", "partners.ports", "partners.requests", "pydantic")
+"""Modules that the sandbox shares with its host: they hold no state and read no clock; a test
+runs journeys without pass-through and must come to the same histories."""
+
+
+def journey_runner() -> SandboxedWorkflowRunner:
+    """The sandbox that journeys run in, with the domain passed through."""
+    return SandboxedWorkflowRunner(
+        restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
+    )
+
+
+Activities = Sequence[Callable[..., Any]]
+
+
+def journey_activities(
+    journal: JournalPort, planning: PlanningPort, calendar: CalendarPort
+) -> Activities:
+    """What runs beside the journeys: records and look-ups of our own."""
+    plans = PlanningActivities(planning, calendar)
+    return [RecordActivities(journal).record, plans.draw_plan, plans.work_out_due]
+
+
+def service_activities(
+    registry: RegistryPort, enrollment: EnrollmentPort, exam: ExamPort, placement: PlacementPort
+) -> dict[Service, Activities]:
+    """The calls to each partner service."""
+    seats, sittings = EnrollmentActivities(enrollment), ExamActivities(exam)
+    jobs = PlacementActivities(placement)
+    return {
+        "registry": [RegistryActivities(registry).check_eligibility],
+        "enrollment": [seats.request_enrollment, seats.cancel_enrollment],
+        "exam": [sittings.book_sitting, sittings.cancel_booking],
+        "placement": [jobs.find_vacancies, jobs.make_referral, jobs.cancel_referral],
+    }
+
+
+@asynccontextmanager
+async def service_clients(settings: Settings) -> AsyncIterator[dict[Service, Activities]]:
+    """The calls to each partner service over HTTP, with a connection pool each."""
+    limits = CallLimits(
+        answer_s=settings.service_answer_within, connections=settings.service_calls_at_once
+    )
+    async with (
+        RegistryClient(settings.service_url("registry"), limits) as registry,
+        EnrollmentClient(settings.service_url("enrollment"), limits) as enrollment,
+        ExamClient(settings.service_url("exam"), limits) as exam,
+        PlacementClient(settings.service_url("placement"), limits) as placement,
+    ):
+        yield service_activities(registry, enrollment, exam, placement)
+
+
+def workers(
+    client: Client, settings: Settings, journeys: Activities, services: dict[Service, Activities]
+) -> list[Worker]:
+    """One worker for journeys, and one with its own rate limit for each service."""
+    build = importlib.metadata.version("journeyman")
+    made = [
+        Worker(
+            client,
+            task_queue=JOURNEY_QUEUE,
+            workflows=[Journey],
+            activities=journeys,
+            workflow_runner=journey_runner(),
+            max_cached_workflows=settings.worker_journeys_cached,
+            max_concurrent_workflow_tasks=settings.worker_journeys_at_once,
+            max_concurrent_local_activities=settings.worker_records_at_once,
+            build_id=build,
+        )
+    ]
+    made.extend(
+        Worker(
+            client,
+            task_queue=service_queue(service),
+            activities=services[service],
+            max_concurrent_activities=settings.service_calls_at_once,
+            max_task_queue_activities_per_second=settings.calls_per_second(service),
+            build_id=build,
+        )
+        for service in SERVICES
+    )
+    return made
+
+
+async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
+    """Work until told to stop; what is under way is finished first."""
+    runtime = Runtime(
+        telemetry=TelemetryConfig(
+            metrics=PrometheusConfig(bind_address=f"127.0.0.1:{settings.worker_metrics_port}")
+        )
+    )
+    client = await connect_temporal(settings, runtime=runtime)
+    assert settings.database_url is not None
+    engine = create_engine(
+        settings.database_url.get_secret_value(), pool_size=settings.database_connections
+    )
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(engine.dispose)
+        services = await stack.enter_async_context(service_clients(settings))
+        journeys = journey_activities(
+            PostgresJournal(engine),
+            PostgresPlanning(engine, load_catalog(settings.policies_folder)),
+            RegionCalendar(),
+        )
+        for worker in workers(client, settings, journeys, services):
+            await stack.enter_async_context(worker)
+        log.info("worker_ready", queues=[JOURNEY_QUEUE, *map(service_queue, SERVICES)])
+        await stop.wait()

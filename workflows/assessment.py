@@ -1,0 +1,304 @@
+"""The stage `assessment`: booking, sitting, marks by component, resit, retraining, certificate."""
+
+from datetime import UTC, date, datetime, time
+
+from temporalio import workflow
+
+from activities.services import ExamActivities
+from domain.commands import PartnerKind, Switch
+from domain.events import AssessmentScheduled, AssessmentVoided, CertificateIssued, EventType
+from domain.lifecycle import EntryKind
+from domain.plan import Component, PartnerOption
+from domain.stages import Pathway, State, StuckCause, Turn
+from partners.requests import Accepted, BookSitting
+from workflows.desk import Desk
+from workflows.marks import can_retrain, close_round, hear_ending, open_components
+from workflows.memory import ReleaseKind, Sitting
+from workflows.refusals import until_accepted
+from workflows.releases import give_back
+from workflows.waits import Fact, Instruction, Wait, Woken
+
+SWITCH_CENTER = (PartnerKind.CENTER,)
+
+
+async def assess(desk: Desk) -> None:
+    """One step of the stage, from the state in which the journey is."""
+    match desk.memory.state:
+        case State.REGISTERING:
+            await register(desk)
+        case State.SCHEDULED:
+            await wait_for_sitting(desk)
+        case State.AWAITING_RESULTS:
+            await hear_results(desk)
+        case State.PASSED:
+            desk.move(EntryKind.CERTIFICATE_AWAITED)
+        case State.CERTIFICATE_PENDING:
+            await await_certificate(desk)
+        case State.CERTIFIED:
+            open_placement(desk)
+        case State.RESIT:
+            desk.move(EntryKind.ASSESSMENT_OPENED, rule="marks.resit")
+        case State.RETRAIN:
+            desk.move(EntryKind.TRAINING_OPENED, rule="marks.retrain")
+
+
+async def register(desk: Desk) -> None:
+    """Book what is still to be sat, and wait until every component has its date."""
+    assessment = desk.memory.assessment
+    if assessment.booking_ref is None:
+        if not open_components(desk):
+            await _all_passed_before(desk)
+            return
+        if not await _book(desk):
+            return
+    heard = await desk.hear(
+        Wait(
+            key=f"schedule:{assessment.booking_ref}",
+            events=(EventType.ASSESSMENT_SCHEDULED, EventType.ASSESSMENT_VOIDED),
+            about=assessment.booking_ref,
+            components=tuple(
+                sitting.component
+                for sitting in assessment.sittings
+                if not sitting.scheduled and not sitting.ended
+            ),
+            partner=assessment.center.partner if assessment.center else None,
+            within=desk.policy.assessment.scheduled_within,
+            orders=("switch",),
+            switches=SWITCH_CENTER,
+            cause=StuckCause.PARTNER_SILENT,
+            turn=Turn.PARTNER,
+        )
+    )
+    if isinstance(heard, Instruction):
+        await _switch_center(desk, heard)
+    elif isinstance(heard, Fact):
+        await _hear_date(desk, heard)
+
+
+async def _all_passed_before(desk: Desk) -> None:
+    """Every component is credited from an earlier journey: nothing is sat again."""
+    desk.move(EntryKind.SITTING_SCHEDULED, detail="every component is credited", rule="marks.keep")
+    desk.move(EntryKind.SITTING_HELD)
+    await close_round(desk)
+
+
+async def _book(desk: Desk) -> bool:
+    """True once the center took the booking; False where a person has to name a center."""
+    brief, assessment = desk.brief, desk.memory.assessment
+    center = assessment.center = assessment.center or _next_center(desk)
+    if center is None:
+        await _without_center(desk)
+        return False
+    components = open_components(desk)
+    answer = await until_accepted(
+        desk,
+        "exam",
+        ExamActivities.book_sitting,
+        lambda: BookSitting(
+            idempotency_key=desk.next_key("booking"),
+            partner=center.partner,
+            journey_id=brief.journey_id,
+            person_ref=brief.person_ref,
+            occupation=brief.occupation,
+            level=brief.level,
+            region=brief.delivery_region,
+            components=components,
+            attempt=assessment.failed_attempts + 1,
+        ),
+        PartnerKind.CENTER,
+    )
+    if center.partner not in assessment.asked:
+        assessment.asked.append(center.partner)
+    if not isinstance(answer, Accepted):
+        await _switch_center(desk, answer)
+        return False
+    assessment.booking_ref = answer.ref
+    assessment.sittings = [Sitting(component=component) for component in components]
+    desk.hold_at_partner(ReleaseKind.SITTING, answer.ref, center.partner)
+    desk.note(
+        EntryKind.REQUESTED,
+        detail=f"a sitting of {', '.join(components)}, attempt "
+        f"{assessment.failed_attempts + 1}: {answer.ref}",
+        partner=center.partner,
+    )
+    return True
+
+
+async def _without_center(desk: Desk) -> None:
+    heard = await desk.hear(
+        Wait(
+            key=f"center:{desk.asked_times('booking')}",
+            needed="center",
+            orders=("switch", "retry"),
+            switches=SWITCH_CENTER,
+            within=desk.policy.plan.decided_within,
+            cause=StuckCause.NO_CAPACITY,
+            turn=Turn.STAFF,
+            stuck_at_once=True,
+        )
+    )
+    desk.memory.assessment.asked = []
+    if isinstance(heard, Instruction) and heard.order.command.name == "switch":
+        await _switch_center(desk, heard)
+    else:
+        desk.tell_retried(heard)
+
+
+async def _hear_date(desk: Desk, heard: Fact) -> None:
+    assessment = desk.memory.assessment
+    data = heard.data
+    if isinstance(data, AssessmentVoided):
+        _sitting(desk, data.component).lost = True
+        desk.note(EntryKind.FACT_RECORDED, heard=heard, detail=f"{data.component} voided")
+    else:
+        assert isinstance(data, AssessmentScheduled)
+        sitting = _sitting(desk, data.component)
+        sitting.scheduled, sitting.at = True, data.at
+        if data.at is not None and not await _date_suits(desk, heard, data.at):
+            return
+        desk.note(EntryKind.FACT_RECORDED, heard=heard, detail=f"{data.component} has its date")
+    sittings = assessment.sittings
+    if all(sitting.ended for sitting in sittings):
+        desk.move(EntryKind.SITTING_LOST, rule="absence.center_cancels")
+        lose_booking(desk)
+    elif all(sitting.scheduled or sitting.ended for sitting in sittings):
+        desk.move(EntryKind.SITTING_SCHEDULED, heard=heard)
+
+
+async def _date_suits(desk: Desk, heard: Fact, at: datetime) -> bool:
+    """A resit comes within its limit, else retraining; the center is authorized on the day sat."""
+    assessment = desk.memory.assessment
+    too_late = assessment.resit_until is not None and _aware(at) > assessment.resit_until
+    if too_late and can_retrain(desk):
+        desk.move(EntryKind.RETRAINING_ORDERED, heard=heard, rule="marks.resit_within")
+        assessment.resit_until, assessment.resits_since_training = None, 0
+        await _cancel_booking(desk)
+        return False
+    if assessment.center is not None and not assessment.center.authorized_on(at.date()):
+        desk.note(
+            EntryKind.PARTNER_SWITCHED,
+            detail=f"not authorized on {at.date().isoformat()}",
+            rule="booking.assessor_authorized",
+            partner=assessment.center.partner,
+        )
+        assessment.center = None
+        await _cancel_booking(desk)
+        return False
+    return True
+
+
+async def wait_for_sitting(desk: Desk) -> None:
+    """Until the first component's hour, or what the center reports before."""
+    assessment = desk.memory.assessment
+    hours = [_aware(sitting.at) for sitting in assessment.sittings if sitting.at is not None]
+    first = min(hours, default=None)
+    if first is None or first <= workflow.now():
+        desk.move(EntryKind.SITTING_HELD)
+        return
+    heard = await hear_ending(desk, wake_at=first, orders=("switch",), switches=SWITCH_CENTER)
+    if isinstance(heard, Instruction):
+        await _switch_center(desk, heard)
+    elif isinstance(heard, Woken) or not all(s.ended and s.lost for s in assessment.sittings):
+        desk.move(EntryKind.SITTING_HELD)
+    else:
+        desk.move(EntryKind.SITTING_LOST, rule="absence.center_cancels")
+        lose_booking(desk)
+
+
+async def hear_results(desk: Desk) -> None:
+    """Hear every component's end, then see what follows from the marks."""
+    assessment = desk.memory.assessment
+    if any(not sitting.ended for sitting in assessment.sittings):
+        last = max(
+            (_aware(sitting.at) for sitting in assessment.sittings if sitting.at is not None),
+            default=workflow.now(),
+        )
+        await hear_ending(desk, since=last, within=desk.policy.assessment.results_within)
+        return
+    await close_round(desk)
+
+
+async def await_certificate(desk: Desk) -> None:
+    """The issuer has the policy's limit from the pass."""
+    assessment = desk.memory.assessment
+    heard = await desk.hear(
+        Wait(
+            key="certificate",
+            events=(EventType.CERTIFICATE_ISSUED,),
+            since=assessment.passed_at,
+            within=desk.policy.assessment.certificate_within,
+            cause=StuckCause.PARTNER_SILENT,
+            turn=Turn.PARTNER,
+        )
+    )
+    assert isinstance(heard, Fact)
+    assert isinstance(heard.data, CertificateIssued)
+    assessment.certificate = heard.data.number
+    assessment.certified_at = workflow.now()
+    desk.move(EntryKind.CERTIFICATE_ISSUED, heard=heard, detail=heard.data.number)
+
+
+def open_placement(desk: Desk) -> None:
+    """In service the employer confirms a promotion; else a job is sought."""
+    if desk.brief.pathway is Pathway.IN_SERVICE:
+        desk.move(EntryKind.PROMOTION_AWAITED)
+    else:
+        desk.move(EntryKind.PLACEMENT_OPENED)
+
+
+async def _switch_center(desk: Desk, heard: Instruction) -> None:
+    command, assessment = heard.order.command, desk.memory.assessment
+    assert isinstance(command, Switch)
+    desk.note(EntryKind.PARTNER_SWITCHED, by=heard.order.by, detail=command.reason)
+    if desk.memory.state is State.SCHEDULED:
+        desk.move(EntryKind.SITTING_LOST, by=heard.order.by)
+    plan = desk.memory.need.plan
+    options = plan.centers if plan else ()
+    assessment.center = next((o for o in options if o.partner == command.to), None)
+    await _cancel_booking(desk)
+
+
+async def _cancel_booking(desk: Desk) -> None:
+    ended = desk.memory.assessment.booking_ref
+    desk.memory.assessment.booking_ref = None
+    desk.memory.assessment.sittings = []
+    if ended is not None:
+        desk.end_reference(ended)
+        await give_back(desk, ended)
+
+
+def lose_booking(desk: Desk) -> None:
+    """The booking is over; what is still to be sat is booked anew."""
+    assessment = desk.memory.assessment
+    ended, assessment.booking_ref, assessment.sittings = assessment.booking_ref, None, []
+    desk.used_up(ended)
+
+
+def _next_center(desk: Desk) -> PartnerOption | None:
+    """The first center not asked yet that may assess this trainee today."""
+    plan, asked = desk.memory.need.plan, desk.memory.assessment.asked
+    if plan is None:
+        return None
+    return next(
+        (o for o in plan.centers if o.partner not in asked and may_assess(desk, o, workflow.now())),
+        None,
+    )
+
+
+def may_assess(desk: Desk, center: PartnerOption, at: datetime) -> bool:
+    """Authorized on the day, and not the trainer, save an enterprise for its own staff."""
+    own_staff = (
+        desk.brief.pathway is Pathway.IN_SERVICE and center.organization == desk.brief.employer
+    )
+    trained = center.organization in desk.memory.training.trainer_organizations
+    return center.authorized_on(at.date()) and (own_staff or not trained)
+
+
+def _sitting(desk: Desk, component: Component) -> Sitting:
+    return next(s for s in desk.memory.assessment.sittings if s.component is component)
+
+
+def _aware(at: date | datetime) -> datetime:
+    if not isinstance(at, datetime):
+        at = datetime.combine(at, time.min)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -1,0 +1,477 @@
+"""The desk a journey is worked at: how it waits, calls partners and records.
+
+`hear` is the only way to wait: it arms the deadline, climbs the ladder when it is overdue and
+keeps waiting, honors holds, and ends the journey where a person ended it. `call` is the only way
+to a partner's service. Both record what was said before they wait.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+from activities.errors import PARTNER_REFUSED
+from activities.planning import PlanningActivities, WorkOutDue
+from activities.record import RecordActivities
+from domain.addresses import service_queue
+from domain.brief import JourneyBrief
+from domain.commands import JOURNEYMAN, Actor
+from domain.durations import Duration
+from domain.events import Delivery
+from domain.journal import ReceiptStatus
+from domain.lifecycle import EntryKind
+from domain.stages import Pathway, StuckCause, Turn
+from workflows import escalation
+from workflows.durations import (
+    LOOK_UP_WITHIN,
+    RECORD_LOCALLY,
+    RECORD_PATIENTLY,
+    RECORD_REMOTELY_WITHIN,
+    RECORD_WITHIN,
+    call_retries,
+    call_within,
+)
+from workflows.journal import Journal
+from workflows.mail import Mailroom
+from workflows.memory import Deadline, Ending, JourneyMemory, Release, ReleaseKind, Rung
+from workflows.orders import Ticket, obey
+from workflows.waits import (
+    Fact,
+    Heard,
+    Instruction,
+    JourneyEnded,
+    Overdue,
+    ServiceRefused,
+    Wait,
+    Woken,
+)
+
+Answer = TypeVar("Answer")
+
+
+class Desk:
+    """One journey's memory, journal, mail and clock."""
+
+    def __init__(self, brief: JourneyBrief, memory: JourneyMemory) -> None:
+        self.brief = brief
+        self.policy = brief.policy
+        self.memory = memory
+        self.journal = Journal(brief.journey_id, memory)
+        self.mail = Mailroom(
+            memory, self.journal, brief.policy, in_service=brief.pathway is Pathway.IN_SERVICE
+        )
+        self.inbox: list[Delivery] = []
+        self.tickets: list[Ticket] = []
+        self.wait: Wait | None = None
+        self._obeyed: list[Ticket] = []
+        self._alarm: asyncio.Task[None] | None = None
+        self._alarm_at: datetime | None = None
+
+    # -- saying ---------------------------------------------------------------------------------
+
+    def move(
+        self,
+        entry: EntryKind,
+        *,
+        heard: Fact | None = None,
+        by: Actor | None = None,
+        detail: str = "",
+        rule: str | None = None,
+        partner: str | None = None,
+    ) -> None:
+        """Make an allowed move, told by whoever caused it."""
+        self.journal.move(
+            entry,
+            workflow.now(),
+            by=by or (heard.by if heard else JOURNEYMAN),
+            detail=detail,
+            rule=rule,
+            receipt=heard.receipt if heard else None,
+            partner=partner or (heard.partner if heard else None),
+        )
+
+    def note(
+        self,
+        entry: EntryKind,
+        *,
+        heard: Fact | None = None,
+        by: Actor | None = None,
+        detail: str = "",
+        rule: str | None = None,
+        partner: str | None = None,
+    ) -> None:
+        """Write a line that leaves the state as it is."""
+        self.journal.note(
+            entry,
+            workflow.now(),
+            by=by or (heard.by if heard else JOURNEYMAN),
+            detail=detail,
+            rule=rule,
+            receipt=heard.receipt if heard else None,
+            partner=partner or (heard.partner if heard else None),
+        )
+
+    def tell_retried(self, heard: Heard) -> None:
+        """A person asked to try again."""
+        if isinstance(heard, Instruction):
+            self.note(EntryKind.RETRIED, by=heard.order.by)
+
+    def reject(self, heard: Fact, rule: str, reason: str) -> None:
+        """Refuse an event that was heard: its sender reads why."""
+        self.journal.receipt(heard.receipt, ReceiptStatus.REJECTED, f"{rule}: {reason}")
+        self.note(EntryKind.EVENT_REFUSED, heard=heard, detail=reason, rule=rule)
+
+    def next_key(self, step: str) -> str:
+        """An idempotency key of journey, step and ordinal; never of the engine's attempts."""
+        ordinal = self.memory.ordinals.get(step, 0) + 1
+        self.memory.ordinals[step] = ordinal
+        return f"{self.brief.journey_id}:{step}:{ordinal}"
+
+    def asked_times(self, step: str) -> int:
+        """How often a step has asked a partner: the ordinal of its last key, 0 before the first."""
+        return self.memory.ordinals.get(step, 0)
+
+    # -- waiting --------------------------------------------------------------------------------
+
+    async def hear(self, wait: Wait) -> Heard:
+        """Wait for what `wait` wants.
+
+        Returns:
+            The fact, the step's own command, `Woken` at its wake-up, or `Overdue` past its
+            deadline, where it ends there.
+
+        Raises:
+            JourneyEnded: where a person ended the journey.
+        """
+        await self._arm(wait)
+        self.wait = wait
+        try:
+            while True:
+                heard = self._look(wait)
+                if heard is not None:
+                    return heard
+                if await self.record():
+                    continue
+                self._continue_as_new_if_long()
+                await self._pause(wait.wake_at)
+        finally:
+            self.wait = None
+
+    def _look(self, wait: Wait) -> Heard | None:
+        """One look at the desk: commands, mail, clock."""
+        self._sort_mail()
+        own = self._obey_tickets()
+        if self.memory.ending is not None:
+            raise JourneyEnded(self.memory.ending)
+        if self.memory.held_since is not None:
+            return None
+        if own is not None:
+            return Instruction(own.order)
+        now = workflow.now()
+        fact = self.mail.pick(wait, now)
+        if fact is not None:
+            return fact
+        if wait.wake_at is not None and wait.wake_at <= now:
+            return Woken()
+        return Overdue() if self._climb(wait) else None
+
+    def take(self, wait: Wait) -> Fact | None:
+        """What the wait wants where it is at hand already; never waits."""
+        self._sort_mail()
+        return None if self.memory.held_since else self.mail.pick(wait, workflow.now())
+
+    def _sort_mail(self) -> None:
+        now = workflow.now()
+        while self.inbox:
+            self.mail.sort(self.inbox.pop(0), now)
+        self.mail.give_up_early(now)
+
+    def _obey_tickets(self) -> Ticket | None:
+        """Carry out what staff ask; a step's own command is handed to the step."""
+        while self.tickets:
+            ticket = self.tickets.pop(0)
+            self._obeyed.append(ticket)
+            if obey(self, ticket):
+                return ticket
+        return None
+
+    # -- deadlines ------------------------------------------------------------------------------
+
+    async def _arm(self, wait: Wait) -> None:
+        deadline = self.memory.deadline
+        if deadline is not None and deadline.key == wait.key:
+            deadline.awaited = wait.awaited
+            return
+        self.stop_clock()
+        if wait.within is None:
+            return
+        since = wait.since or workflow.now()
+        due = await self.due(wait.within, since)
+        self.memory.deadline = Deadline(
+            key=wait.key,
+            since=since,
+            due=due,
+            cause=wait.cause,
+            turn=wait.turn,
+            awaited=wait.awaited,
+            partner=wait.partner,
+        )
+        self.journal.case_changed()
+        if wait.stuck_at_once:
+            self.memory.deadline.climbed = [Rung.REMINDER, Rung.STUCK]
+            self._stick(self.memory.deadline, f"can't go on without {wait.needed or wait.key}")
+
+    async def due(self, within: Duration, since: datetime) -> datetime:
+        """When a duration that began at `since` ends; working days by the region's calendar."""
+        if not within.needs_calendar:
+            return within.after(since)
+        return await workflow.execute_local_activity_method(
+            PlanningActivities.work_out_due,
+            WorkOutDue(region=self.brief.home_region, since=since, working_days=int(within.amount)),
+            start_to_close_timeout=LOOK_UP_WITHIN,
+        )
+
+    def _climb(self, wait: Wait | None) -> bool:
+        """Climb the rungs that are due; true where the wait ends at its deadline, now passed."""
+        deadline = self.memory.deadline
+        if deadline is None:
+            return False
+        ends = wait is not None and wait.ends_overdue
+        for rung in escalation.reached(deadline, self.policy.escalation, workflow.now()):
+            deadline.climbed.append(rung)
+            if rung is Rung.STUCK:
+                if ends:
+                    return True
+                self._stick(deadline, f"overdue: {', '.join(deadline.awaited)}")
+            else:
+                self.note(
+                    escalation.ENTRY_OF[rung],
+                    detail=f"{', '.join(deadline.awaited)} is due {deadline.due.isoformat()}",
+                    rule="escalation.ladder",
+                    partner=deadline.partner,
+                )
+        return False
+
+    def _stick(self, deadline: Deadline, detail: str) -> None:
+        deadline.stuck_since = workflow.now()
+        self.note(
+            EntryKind.STUCK,
+            detail=f"{deadline.cause}: {detail}",
+            rule="escalation.ladder",
+            partner=deadline.partner,
+        )
+
+    def clear(self, detail: str, by: Actor | None = None) -> None:
+        """The journey is stuck no longer; says nothing where it was not stuck."""
+        deadline = self.memory.deadline
+        if deadline is not None and deadline.stuck_since is not None:
+            deadline.stuck_since = None
+            self.note(EntryKind.CLEARED, detail=detail, by=by)
+
+    def stop_clock(self) -> None:
+        """Nothing is awaited any more."""
+        self.clear("what was awaited has come")
+        self.memory.deadline = None
+
+    async def _pause(
+        self, wake_at: datetime | None = None, running: "asyncio.Future[Any] | None" = None
+    ) -> None:
+        """Sleep until something arrives or the next moment on the clock has come."""
+        at = self._next_moment(wake_at)
+        if at is not None:
+            self._set_alarm(at)
+        await workflow.wait_condition(
+            lambda: (
+                bool(self.inbox)
+                or bool(self.tickets)
+                or self._alarm_rang()
+                or (running is not None and running.done())
+            )
+        )
+        if self._alarm_rang():
+            self._alarm = None
+
+    def _next_moment(self, wake_at: datetime | None) -> datetime | None:
+        if self.memory.held_since is not None:
+            return None
+        moments = [wake_at, self.mail.next_give_up()]
+        if self.memory.deadline is not None:
+            moments.append(escalation.next_moment(self.memory.deadline, self.policy.escalation))
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    def _set_alarm(self, at: datetime) -> None:
+        """One lazy timer for the nearest moment: an earlier one is left to fire and look again."""
+        if self._alarm is not None and not self._alarm.done() and self._alarm_at is not None:
+            if self._alarm_at <= at:
+                return
+            self._alarm.cancel()
+        # A timer may fire a moment early by the workflow's clock: look again just past it.
+        length = max((at - workflow.now()).total_seconds(), 0.0) + 0.001
+        self._alarm_at = at
+        self._alarm = asyncio.create_task(asyncio.sleep(length))
+
+    def _alarm_rang(self) -> bool:
+        return self._alarm is not None and self._alarm.done()
+
+    # -- recording ------------------------------------------------------------------------------
+
+    async def record(self) -> bool:
+        """Record what was said since; answers the commands among it. False where nothing was.
+
+        A short local activity; where PostgreSQL is away, a remote one that waits for it.
+        """
+        self.mail.tell_kept()
+        if not self.journal.pending and not self._obeyed:
+            return False
+        obeyed, self._obeyed = self._obeyed, []
+        if self.journal.pending:
+            batch = self.journal.take_batch(workflow.now())
+            try:
+                await workflow.execute_local_activity_method(
+                    RecordActivities.record,
+                    batch,
+                    start_to_close_timeout=RECORD_WITHIN,
+                    retry_policy=RECORD_LOCALLY,
+                )
+            except ActivityError:
+                await workflow.execute_activity_method(
+                    RecordActivities.record,
+                    batch,
+                    start_to_close_timeout=RECORD_REMOTELY_WITHIN,
+                    retry_policy=RECORD_PATIENTLY,
+                )
+        for ticket in obeyed:
+            ticket.settle(self.memory)
+        return True
+
+    def _continue_as_new_if_long(self) -> None:
+        """Begin a new run, in one uninterrupted step, when the server says the history is long."""
+        if (
+            workflow.info().is_continue_as_new_suggested()
+            and not self.inbox
+            and not self.tickets
+            and workflow.all_handlers_finished()
+        ):
+            workflow.continue_as_new(args=[self.brief, self.memory])
+
+    # -- calling --------------------------------------------------------------------------------
+
+    async def call(
+        self,
+        service: str,
+        activity: Callable[[Any, Any], Coroutine[Any, Any, Answer]],
+        request: Any,
+        *,
+        ending: bool = False,
+        keep_clock: bool = False,
+    ) -> Answer | ServiceRefused:
+        """Call a partner's service; it is tried for as long as it takes.
+
+        While it does not answer the journey is stuck for `SERVICE_DOWN`, past the policy's limit.
+        A person who ends the journey meanwhile is answered at once; the end waits for the call, so
+        that what it took can be given back. `ending` for the calls that give back; `keep_clock`
+        where the deadline that runs goes on afterwards.
+
+        Raises:
+            JourneyEnded: where a person ended the journey before.
+        """
+        if not ending:
+            await self._wait_out_hold()
+        if not keep_clock:
+            self.stop_clock()
+        await self.record()
+        kept, self.memory.deadline = self.memory.deadline, self._call_deadline(service, request)
+        running: workflow.ActivityHandle[Answer] = workflow.start_activity_method(
+            activity,
+            request,
+            task_queue=service_queue(service),
+            start_to_close_timeout=call_within(self.policy.calls),
+            retry_policy=call_retries(self.policy.calls),
+        )
+        while not running.done():
+            self._sort_mail()
+            self._obey_tickets()
+            if self.memory.held_since is None:
+                self._climb(None)
+            if not await self.record():
+                await self._pause(running=running)
+        self.clear(f"the {service} service answers again")
+        self.memory.deadline = kept
+        try:
+            return running.result()
+        except ActivityError as error:
+            return _refusal_in(error)
+
+    def _call_deadline(self, service: str, request: Any) -> Deadline:
+        now = workflow.now()
+        return Deadline(
+            key=f"call:{service}",
+            since=now,
+            due=self.policy.calls.down_after.after(now),
+            cause=StuckCause.SERVICE_DOWN,
+            turn=Turn.PARTNER,
+            awaited=(f"service:{service}",),
+            partner=request.partner,
+            climbed=[Rung.REMINDER],
+        )
+
+    async def _wait_out_hold(self) -> None:
+        while self.memory.ending is None and self.memory.held_since is not None:
+            self._sort_mail()
+            self._obey_tickets()
+            if not await self.record():
+                await self._pause()
+        if self.memory.ending is not None:
+            raise JourneyEnded(self.memory.ending)
+
+    # -- the end ---------------------------------------------------------------------------------
+
+    def end(self, ending: Ending) -> None:
+        """The last move; what still waits is told that it comes too late."""
+        self.stop_clock()
+        self.journal.move(
+            ending.entry,
+            workflow.now(),
+            by=ending.by,
+            detail=ending.reason,
+            receipt=ending.receipt,
+        )
+        self.settle_what_is_left()
+
+    def settle_what_is_left(self) -> None:
+        """Events come too late, commands are refused: the journey has ended."""
+        self._sort_mail()
+        self.mail.close(workflow.now())
+        self._obey_tickets()
+
+    # -- what is held at partners ---------------------------------------------------------------
+
+    def hold_at_partner(self, kind: ReleaseKind, ref: str, partner: str, *others: str) -> None:
+        """A seat, sitting or referral is ours from now on, under a shared reference."""
+        self.memory.partners_of[ref] = (partner, *others)
+        self.memory.releases.append(Release(kind=kind, ref=ref, partner=partner))
+        self.journal.share(ref, partner, *others)
+
+    def used_up(self, ref: str | None) -> None:
+        """It has served its purpose or is gone: nothing to give back, later events are late."""
+        if ref is not None:
+            self.memory.releases = [held for held in self.memory.releases if held.ref != ref]
+            self.end_reference(ref)
+
+    def end_reference(self, ref: str) -> None:
+        """Events about this reference come too late from now on."""
+        if ref not in self.memory.ended_refs:
+            self.memory.ended_refs.append(ref)
+        self.mail.drop_ended(workflow.now())
+
+
+def _refusal_in(error: ActivityError) -> ServiceRefused:
+    """The partner's refusal; anything else is a fault of ours: the task fails, not the journey."""
+    cause = error.cause
+    if isinstance(cause, ApplicationError) and cause.type == PARTNER_REFUSED:
+        code, detail = (*cause.details, "", "")[:2]
+        return ServiceRefused(str(code), str(detail))
+    raise RuntimeError(f"an activity ended in a way that no rule knows: {error.cause}") from error

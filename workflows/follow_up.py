@@ -1,0 +1,86 @@
+"""Employment is followed up after placement: checks after the start, or back to matching."""
+
+from datetime import UTC, datetime, time
+
+from temporalio import workflow
+
+from domain.commands import JOURNEYMAN, Choice
+from domain.durations import Unit
+from domain.events import EmploymentEnded, EmploymentRetained, EventType
+from domain.lifecycle import EntryKind
+from domain.stages import Outcome, State, StuckCause, Turn
+from workflows.desk import Desk
+from workflows.memory import Ending
+from workflows.waits import Fact, Instruction, JourneyEnded, Wait
+
+
+async def follow_up(desk: Desk) -> None:
+    """Hear a confirmation for each check; the last one closes the journey as retained."""
+    placement, rules = desk.memory.placement, desk.policy.placement
+    open_checks = [i for i in range(len(rules.follow_ups)) if i not in placement.confirmed]
+    if desk.memory.state is State.STARTED:
+        desk.move(EntryKind.FOLLOW_UP_OPENED)
+    if not open_checks:
+        raise _ending(Outcome.RETAINED, EntryKind.EMPLOYMENT_RETAINED)
+    started_at = placement.started_at or workflow.now()
+    asked_at = rules.follow_ups[open_checks[0]].after(started_at)
+    heard = await desk.hear(
+        Wait(
+            key=f"follow_up:{placement.employments}:{open_checks[0]}",
+            events=(EventType.EMPLOYMENT_RETAINED, EventType.EMPLOYMENT_ENDED),
+            about=placement.referral_ref,
+            since=asked_at,
+            within=rules.follow_up_grace,
+            orders=("decide",),
+            choices=(Choice.CLOSE_PLACED,),
+            cause=StuckCause.PARTNER_SILENT,
+            turn=Turn.PARTNER,
+        )
+    )
+    if isinstance(heard, Instruction):
+        raise _ending(Outcome.PLACED, EntryKind.PLACED, heard)
+    assert isinstance(heard, Fact)
+    if isinstance(heard.data, EmploymentRetained):
+        _confirm(desk, heard, heard.data, open_checks)
+    elif isinstance(heard.data, EmploymentEnded):
+        _end_employment(desk, heard, heard.data, started_at)
+
+
+def _confirm(desk: Desk, heard: Fact, data: EmploymentRetained, open_checks: list[int]) -> None:
+    """Mark the check that the event names, else the first open one."""
+    rules = desk.policy.placement
+    named = [
+        check
+        for check in open_checks
+        if data.month is not None
+        and rules.follow_ups[check].unit is Unit.MONTHS
+        and rules.follow_ups[check].amount == data.month
+    ]
+    check = (named or open_checks)[0]
+    desk.memory.placement.confirmed.append(check)
+    desk.note(
+        EntryKind.FACT_RECORDED,
+        heard=heard,
+        detail=f"still at work, check {check + 1} of {len(rules.follow_ups)}",
+    )
+
+
+def _end_employment(desk: Desk, heard: Fact, data: EmploymentEnded, started_at: datetime) -> None:
+    """An end inside the follow-up leads back to matching; a later one changes nothing."""
+    placement = desk.memory.placement
+    last = desk.policy.placement.follow_ups[-1].after(started_at)
+    if data.date is not None and datetime.combine(data.date, time.min, tzinfo=UTC) > last:
+        desk.note(EntryKind.FACT_RECORDED, heard=heard, detail="ended after the follow-up")
+        return
+    ended, placement.referral_ref = placement.referral_ref, None
+    placement.started_at = None
+    desk.move(EntryKind.EMPLOYMENT_ENDED, heard=heard, detail=data.reason)
+    limit = desk.policy.placement.placement_limit
+    placement.limit_at = limit.after(workflow.now())
+    desk.used_up(ended)
+
+
+def _ending(outcome: Outcome, entry: EntryKind, heard: Instruction | None = None) -> JourneyEnded:
+    reason = getattr(heard.order.command, "reason", "") if heard else ""
+    by = heard.order.by if heard else JOURNEYMAN
+    return JourneyEnded(Ending(outcome=outcome, entry=entry, by=by, reason=reason))

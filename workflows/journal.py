@@ -1,0 +1,184 @@
+"""What the journey has to say and has not recorded yet; one batch a step."""
+
+from datetime import datetime
+
+from domain.commands import JOURNEYMAN, Actor
+from domain.journal import (
+    CaseLine,
+    Entry,
+    ReceiptStatus,
+    ReceiptUpdate,
+    RecordBatch,
+    SharedReference,
+)
+from domain.lifecycle import EntryKind, move
+from domain.model import bounded
+from domain.plan import ComponentCredit, ModuleCredit
+from domain.stages import STAGE_OF, Outcome, Overlay, State
+from workflows.memory import JourneyMemory
+
+
+class Journal:
+    """Collects lines, receipts, references and credits until they are recorded."""
+
+    def __init__(self, journey_id: str, memory: JourneyMemory) -> None:
+        self._journey_id = journey_id
+        self._memory = memory
+        self._entries: list[Entry] = []
+        self._receipts: dict[str, ReceiptUpdate] = {}
+        self._references: list[SharedReference] = []
+        self._module_credits: list[ModuleCredit] = []
+        self._component_credits: list[ComponentCredit] = []
+        self._case_changed = False
+        self._outcome: Outcome | None = None
+        self._closed_at: datetime | None = None
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is something to record."""
+        return bool(self._entries or self._receipts or self._references or self._case_changed)
+
+    def case_changed(self) -> None:
+        """The line on the caseload changed, though no journal line tells it."""
+        self._case_changed = True
+
+    def move(
+        self,
+        entry: EntryKind,
+        at: datetime,
+        *,
+        by: Actor = JOURNEYMAN,
+        detail: str = "",
+        rule: str | None = None,
+        receipt: str | None = None,
+        partner: str | None = None,
+    ) -> None:
+        """Make an allowed move and write its line.
+
+        Raises:
+            ForbiddenMove: where the lifecycle table has none.
+        """
+        made = move(self._memory.state, entry)
+        self._write(
+            entry,
+            at,
+            made.after,
+            by=by,
+            detail=detail,
+            rule=rule,
+            receipt=receipt,
+            partner=partner,
+        )
+        if made.outcome is not None:
+            self._outcome = made.outcome
+            self._closed_at = at
+
+    def note(
+        self,
+        entry: EntryKind,
+        at: datetime,
+        *,
+        by: Actor = JOURNEYMAN,
+        detail: str = "",
+        rule: str | None = None,
+        receipt: str | None = None,
+        partner: str | None = None,
+    ) -> None:
+        """Write a line that leaves the state as it is."""
+        self._write(
+            entry,
+            at,
+            self._memory.state,
+            by=by,
+            detail=detail,
+            rule=rule,
+            receipt=receipt,
+            partner=partner,
+        )
+
+    def _write(
+        self,
+        kind: EntryKind,
+        at: datetime,
+        after: State,
+        *,
+        by: Actor,
+        detail: str,
+        rule: str | None,
+        receipt: str | None,
+        partner: str | None,
+    ) -> None:
+        self._memory.sequence += 1
+        self._entries.append(
+            Entry(
+                sequence=self._memory.sequence,
+                kind=kind,
+                at=at,
+                by=by,
+                before=self._memory.state,
+                state=after,
+                detail=bounded(detail),
+                rule=rule,
+                receipt=receipt,
+                partner=partner,
+            )
+        )
+        self._memory.state = after
+
+    def receipt(self, receipt: str | None, status: ReceiptStatus, reason: str) -> None:
+        """Tell the sender what became of its event; None where staff stood in for it."""
+        if receipt is not None:
+            self._receipts[receipt] = ReceiptUpdate(
+                receipt=receipt, status=status, reason=bounded(reason)
+            )
+
+    def share(self, ref: str, *partners: str) -> None:
+        """From now on these partners and this journey share the reference."""
+        self._references.extend(SharedReference(ref=ref, partner=partner) for partner in partners)
+
+    def credit_modules(self, proven: tuple[ModuleCredit, ...]) -> None:
+        """Modules now proven, for this journey and for later ones."""
+        self._module_credits.extend(proven)
+
+    def credit_component(self, credit: ComponentCredit) -> None:
+        """A component now passed, for this journey and for a re-entry."""
+        self._component_credits.append(credit)
+
+    def take_batch(self, now: datetime) -> RecordBatch:
+        """Everything said since the last batch, with the caseload line as it is now."""
+        batch = RecordBatch(
+            journey_id=self._journey_id,
+            entries=tuple(self._entries),
+            receipts=tuple(self._receipts.values()),
+            references=tuple(self._references),
+            module_credits=tuple(self._module_credits),
+            component_credits=tuple(self._component_credits),
+            case=self._case_line(now),
+        )
+        self._entries.clear()
+        self._receipts.clear()
+        self._references.clear()
+        self._module_credits.clear()
+        self._component_credits.clear()
+        self._case_changed = False
+        return batch
+
+    def _case_line(self, now: datetime) -> CaseLine:
+        memory = self._memory
+        deadline = memory.deadline
+        stuck = deadline is not None and deadline.stuck_since is not None
+        return CaseLine(
+            sequence=memory.sequence,
+            stage=STAGE_OF[memory.state],
+            state=memory.state,
+            overlays=(Overlay.ON_HOLD,) if memory.held_since else (),
+            outcome=self._outcome,
+            awaited=deadline.awaited if deadline else (),
+            partner=deadline.partner if deadline else None,
+            turn=deadline.turn if deadline else CaseLine.model_fields["turn"].default,
+            due_at=deadline.due if deadline else None,
+            stuck_cause=deadline.cause if deadline and stuck else None,
+            stuck_since=deadline.stuck_since if deadline else None,
+            updated_at=now,
+            closed_at=self._closed_at,
+        )

@@ -1,0 +1,369 @@
+"""The stage `training`: a seat at a provider, attendance, and what follows where either fails."""
+
+from datetime import UTC, date, datetime, time
+
+from temporalio import workflow
+
+from activities.services import EnrollmentActivities
+from domain.commands import Choice, Decide, PartnerKind, Switch
+from domain.events import (
+    EnrollmentCanceled,
+    EnrollmentConfirmed,
+    EnrollmentRejected,
+    EventType,
+    TrainingCompleted,
+    TrainingSuspended,
+)
+from domain.lifecycle import EntryKind
+from domain.plan import PartnerOption
+from domain.policy import BelowAttendance
+from domain.stages import State, StuckCause, Turn
+from partners.requests import Accepted, RequestEnrollment
+from workflows.desk import Desk
+from workflows.memory import ReleaseKind
+from workflows.refusals import until_accepted
+from workflows.releases import give_back
+from workflows.waits import Fact, Instruction, Overdue, Wait
+
+SWITCH_PROVIDER = (PartnerKind.PROVIDER,)
+
+
+async def train(desk: Desk) -> None:
+    """One step of the stage, from the state in which the journey is."""
+    match desk.memory.state:
+        case State.ENROLLING:
+            await ask_for_seat(desk)
+        case State.WAITLISTED:
+            await wait_for_seat(desk)
+        case State.ENROLLED:
+            await begin(desk)
+        case State.IN_PROGRESS:
+            await attend(desk)
+        case State.UNDER_ATTENDED:
+            await decide_attendance(desk)
+        case State.PROVIDER_FAILED:
+            await choose_next_provider(desk)
+        case State.COMPLETED | State.RECOGNIZED:
+            desk.move(EntryKind.ASSESSMENT_OPENED)
+
+
+async def ask_for_seat(desk: Desk) -> None:
+    """Ask the provider; rejected or silent past the limit, the next of the plan is asked."""
+    training = desk.memory.training
+    if training.provider is None:
+        training.provider = _next_provider(desk)
+    if training.provider is None:
+        desk.move(EntryKind.PROVIDER_FAILED, detail="the plan names no provider")
+        return
+    if training.enrollment_ref is None and not await _request_seat(desk, training.provider):
+        return
+    following = _next_provider(desk)
+    heard = await desk.hear(
+        Wait(
+            key=f"enrollment:{training.enrollment_ref}",
+            events=(
+                EventType.ENROLLMENT_WAITLISTED,
+                EventType.ENROLLMENT_CONFIRMED,
+                EventType.ENROLLMENT_REJECTED,
+                EventType.ENROLLMENT_CANCELED,
+                EventType.TRAINING_SUSPENDED,
+            ),
+            about=training.enrollment_ref,
+            partner=training.provider.partner,
+            within=desk.policy.enrollment.answered_within,
+            orders=("switch",),
+            switches=SWITCH_PROVIDER,
+            cause=StuckCause.PARTNER_SILENT,
+            turn=Turn.PARTNER,
+            ends_overdue=following is not None,
+        )
+    )
+    if isinstance(heard, Fact) and heard.type is EventType.ENROLLMENT_WAITLISTED:
+        desk.move(EntryKind.ENROLLMENT_WAITLISTED, heard=heard)
+    elif isinstance(heard, Fact) and isinstance(heard.data, EnrollmentConfirmed):
+        _confirm(desk, heard, heard.data)
+    elif isinstance(heard, Overdue):
+        await give_up_seat(desk, detail="no answer within the limit", rule="enrollment.answered")
+    else:
+        await _lose_seat(desk, heard)
+
+
+async def _request_seat(desk: Desk, provider: PartnerOption) -> bool:
+    """True once the provider took the request; False where a person switched instead."""
+    brief, training, plan = desk.brief, desk.memory.training, desk.memory.need.plan
+    assert plan is not None
+    answer = await until_accepted(
+        desk,
+        "enrollment",
+        EnrollmentActivities.request_enrollment,
+        lambda: RequestEnrollment(
+            idempotency_key=desk.next_key("enrollment"),
+            partner=provider.partner,
+            journey_id=brief.journey_id,
+            person_ref=brief.person_ref,
+            occupation=brief.occupation,
+            level=brief.level,
+            region=brief.delivery_region,
+            modules=tuple(module.code for module in plan.modules),
+        ),
+        PartnerKind.PROVIDER,
+    )
+    if provider.partner not in training.asked:
+        training.asked.append(provider.partner)
+    if not isinstance(answer, Accepted):
+        await _switch(desk, answer)
+        return False
+    training.enrollment_ref = answer.ref
+    desk.hold_at_partner(ReleaseKind.SEAT, answer.ref, provider.partner)
+    desk.note(EntryKind.REQUESTED, detail=f"a seat: {answer.ref}", partner=provider.partner)
+    return True
+
+
+async def wait_for_seat(desk: Desk) -> None:
+    """A waitlist has its own deadline; past it the journey is stuck for want of capacity."""
+    training = desk.memory.training
+    assert training.provider is not None
+    heard = await desk.hear(
+        Wait(
+            key=f"waitlist:{training.enrollment_ref}",
+            events=(
+                EventType.ENROLLMENT_CONFIRMED,
+                EventType.ENROLLMENT_REJECTED,
+                EventType.ENROLLMENT_CANCELED,
+                EventType.TRAINING_SUSPENDED,
+            ),
+            about=training.enrollment_ref,
+            partner=training.provider.partner,
+            within=desk.policy.enrollment.waitlist_within,
+            orders=("switch",),
+            switches=SWITCH_PROVIDER,
+            cause=StuckCause.NO_CAPACITY,
+            turn=Turn.PARTNER,
+        )
+    )
+    if isinstance(heard, Fact) and isinstance(heard.data, EnrollmentConfirmed):
+        _confirm(desk, heard, heard.data)
+    else:
+        await _lose_seat(desk, heard)
+
+
+def _confirm(desk: Desk, heard: Fact, confirmed: EnrollmentConfirmed) -> None:
+    training = desk.memory.training
+    training.begins = _moment(confirmed.start)
+    desk.move(
+        EntryKind.ENROLLMENT_CONFIRMED,
+        heard=heard,
+        detail=f"{confirmed.cohort} {confirmed.site}".strip(),
+    )
+    if training.begins is None or training.begins <= workflow.now():
+        desk.move(EntryKind.TRAINING_BEGAN)
+
+
+async def begin(desk: Desk) -> None:
+    """Training begins on its first day, or earlier where the provider reports its end."""
+    training = desk.memory.training
+    assert training.provider is not None
+    if training.begins is None or training.begins <= workflow.now():
+        desk.move(EntryKind.TRAINING_BEGAN)
+        return
+    heard = await desk.hear(
+        Wait(
+            key=f"begin:{training.enrollment_ref}",
+            events=(EventType.ENROLLMENT_CANCELED, EventType.TRAINING_SUSPENDED),
+            about=training.enrollment_ref,
+            partner=training.provider.partner,
+            orders=("switch",),
+            switches=SWITCH_PROVIDER,
+            wake_at=training.begins,
+            cause=StuckCause.PARTNER_SILENT,
+            turn=Turn.NOBODY,
+        )
+    )
+    if isinstance(heard, Fact | Instruction):
+        await _lose_seat(desk, heard)
+
+
+async def attend(desk: Desk) -> None:
+    """At least the policy's share of planned hours, online and in person alike."""
+    training = desk.memory.training
+    assert training.provider is not None
+    heard = await desk.hear(
+        Wait(
+            key=f"training:{training.enrollment_ref}",
+            events=(
+                EventType.TRAINING_COMPLETED,
+                EventType.ENROLLMENT_CANCELED,
+                EventType.TRAINING_SUSPENDED,
+            ),
+            about=training.enrollment_ref,
+            partner=training.provider.partner,
+            within=desk.policy.attendance.completed_within,
+            orders=("switch",),
+            switches=SWITCH_PROVIDER,
+            cause=StuckCause.PARTNER_SILENT,
+            turn=Turn.PARTNER,
+        )
+    )
+    if not (isinstance(heard, Fact) and isinstance(heard.data, TrainingCompleted)):
+        await _lose_seat(desk, heard)
+        return
+    attended = heard.data.attendance_pct
+    training.trainer_organizations.append(training.provider.organization)
+    ended, training.enrollment_ref = training.enrollment_ref, None
+    if attended >= desk.policy.attendance.minimum_percent:
+        desk.move(EntryKind.TRAINING_COMPLETED, heard=heard, detail=f"attended {attended:g} %")
+        desk.used_up(ended)
+        _forget_round(desk)
+        return
+    desk.move(
+        EntryKind.ATTENDANCE_FELL_SHORT,
+        heard=heard,
+        detail=f"attended {attended:g} % of at least {desk.policy.attendance.minimum_percent:g} %",
+        rule="attendance.minimum",
+    )
+    desk.used_up(ended)
+
+
+async def decide_attendance(desk: Desk) -> None:
+    """Below the minimum: a repeat, another provider, or a person's decision, as the policy says."""
+    match desk.policy.attendance.below:
+        case BelowAttendance.REPEAT:
+            _repeat(desk)
+            return
+        case BelowAttendance.NEXT_PROVIDER:
+            desk.move(EntryKind.PROVIDER_FAILED, rule="attendance.minimum")
+            desk.memory.training.provider = None
+            return
+        case BelowAttendance.DECISION:
+            pass
+    heard = await desk.hear(
+        Wait(
+            key=f"attendance:{desk.asked_times('enrollment')}",
+            needed="attendance.decision",
+            orders=("decide", "switch"),
+            choices=(Choice.REPEAT_TRAINING, Choice.NEXT_PROVIDER),
+            switches=SWITCH_PROVIDER,
+            within=desk.policy.attendance.decided_within,
+            cause=StuckCause.STAFF_IDLE,
+            turn=Turn.STAFF,
+        )
+    )
+    assert isinstance(heard, Instruction)
+    command = heard.order.command
+    if isinstance(command, Decide) and command.choice is Choice.REPEAT_TRAINING:
+        desk.note(EntryKind.DECIDED, by=heard.order.by, detail=command.reason)
+        _repeat(desk)
+        return
+    await _lose_seat(desk, heard)
+
+
+def _repeat(desk: Desk) -> None:
+    """The same provider is asked again."""
+    desk.memory.training.asked = []
+    desk.move(EntryKind.TRAINING_REPEATED, rule="attendance.minimum")
+
+
+async def choose_next_provider(desk: Desk) -> None:
+    """The next provider of the plan not yet asked in this round; a person where none is left."""
+    training = desk.memory.training
+    training.provider = training.provider or _next_provider(desk)
+    if training.provider is None:
+        heard = await desk.hear(
+            Wait(
+                key=f"provider:{desk.asked_times('enrollment')}",
+                needed="provider",
+                orders=("switch", "retry"),
+                switches=SWITCH_PROVIDER,
+                within=desk.policy.plan.decided_within,
+                cause=StuckCause.NO_CAPACITY,
+                turn=Turn.STAFF,
+                stuck_at_once=True,
+            )
+        )
+        training.asked = []
+        if isinstance(heard, Instruction) and isinstance(heard.order.command, Switch):
+            _choose(desk, heard.order.command)
+            desk.note(
+                EntryKind.PARTNER_SWITCHED, by=heard.order.by, detail=heard.order.command.reason
+            )
+        else:
+            desk.tell_retried(heard)
+        training.provider = training.provider or _next_provider(desk)
+        if training.provider is None:
+            return
+    desk.move(
+        EntryKind.NEXT_PROVIDER_CHOSEN,
+        partner=training.provider.partner,
+        rule="enrollment.next_provider",
+    )
+
+
+async def _lose_seat(desk: Desk, heard: object) -> None:
+    """The provider said no, or a person turned elsewhere."""
+    if isinstance(heard, Instruction):
+        await _switch(desk, heard)
+        return
+    assert isinstance(heard, Fact)
+    data = heard.data
+    assert isinstance(data, EnrollmentRejected | EnrollmentCanceled | TrainingSuspended)
+    training = desk.memory.training
+    desk.move(EntryKind.PROVIDER_FAILED, heard=heard, detail=f"{heard.type}: {data.reason}")
+    ended, training.enrollment_ref, training.provider = training.enrollment_ref, None, None
+    desk.used_up(ended)
+
+
+async def _switch(desk: Desk, heard: Instruction) -> None:
+    command = heard.order.command
+    reason = getattr(command, "reason", "")
+    desk.note(EntryKind.PARTNER_SWITCHED, by=heard.order.by, detail=reason)
+    await give_up_seat(desk, detail=reason, rule=None, switch=command)
+
+
+async def give_up_seat(desk: Desk, *, detail: str, rule: str | None, switch: object = None) -> None:
+    """Turn away from the provider: its seat is given back."""
+    training = desk.memory.training
+    provider, ended = training.provider, training.enrollment_ref
+    desk.move(
+        EntryKind.PROVIDER_FAILED,
+        detail=detail,
+        rule=rule,
+        partner=provider.partner if provider else None,
+    )
+    training.provider, training.enrollment_ref = None, None
+    if isinstance(switch, Switch):
+        _choose(desk, switch)
+    if ended is not None:
+        desk.end_reference(ended)
+        await give_back(desk, ended)
+
+
+def _choose(desk: Desk, command: Switch) -> None:
+    """The provider that a person named; the next of the plan where she named none."""
+    plan = desk.memory.need.plan
+    if command.to is None or plan is None:
+        return
+    desk.memory.training.provider = next(
+        (option for option in plan.providers if option.partner == command.to), None
+    )
+
+
+def _next_provider(desk: Desk) -> PartnerOption | None:
+    plan = desk.memory.need.plan
+    asked = desk.memory.training.asked
+    if plan is None:
+        return None
+    return next((option for option in plan.providers if option.partner not in asked), None)
+
+
+def _forget_round(desk: Desk) -> None:
+    """A later retraining asks the plan's providers anew."""
+    training = desk.memory.training
+    training.provider, training.asked, training.begins = None, [], None
+
+
+def _moment(start: date | datetime | None) -> datetime | None:
+    if start is None:
+        return None
+    if isinstance(start, datetime):
+        return start if start.tzinfo else start.replace(tzinfo=UTC)
+    return datetime.combine(start, time.min, tzinfo=UTC)
