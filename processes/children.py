@@ -38,12 +38,17 @@ class Ended:
 class Children:
     """Child processes, each with a log file `<name>.log` in the folder of logs.
 
+    Args:
+        logs: the folder.
+        stopped_within: seconds for all children together to end when they are asked to.
+
     None is restarted: whoever owns them asks `ended()` and stops all. On Linux they are killed
     with their owner.
     """
 
-    def __init__(self, logs: Path) -> None:
+    def __init__(self, logs: Path, *, stopped_within: float = STOPPED_WITHIN) -> None:
         self._logs = logs
+        self._stopped_within = stopped_within
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(
@@ -82,7 +87,7 @@ class Children:
 
     def stop(self) -> None:
         """End the children, the last one started first; who does not end in time is killed."""
-        deadline = time.monotonic() + STOPPED_WITHIN
+        deadline = time.monotonic() + self._stopped_within
         for name in reversed(list(self._running)):
             patience = max(LEAST_PATIENCE, deadline - time.monotonic())
             stop_process(self._running.pop(name), signal.SIGTERM, within=patience)

@@ -65,10 +65,8 @@ async def examine(settings: Settings | None = None) -> tuple[Finding, ...]:
         advice = "correct or unset the variables named"
         return python, Finding("settings", Status.BROKEN, str(error), advice)
     mode = "embedded run" if settings.is_embedded else "external Temporal and PostgreSQL"
-    findings = [python, Finding("settings", Status.FINE, mode)]
-    for subject, check in CHECKS.items():
-        findings.append(await _examined(subject, check, settings))
-    return tuple(findings)
+    checks = (_examined(subject, check, settings) for subject, check in CHECKS.items())
+    return (python, Finding("settings", Status.FINE, mode), *await asyncio.gather(*checks))
 
 
 def report(findings: tuple[Finding, ...], console: Console) -> int:

@@ -9,7 +9,7 @@ from processes.checks.finding import Broken, Idle, not_started
 from processes.local_issuer import SampleSecrets, require_own_issuer
 from processes.settings import Service, Settings
 
-ANSWER_WITHIN = 5.0
+ANSWER_WITHIN = 3.0
 """Seconds."""
 
 
