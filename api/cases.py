@@ -144,7 +144,7 @@ async def case_in_scope(connection: AsyncConnection, region: str, journey_id: st
     Raises:
         NotFound: in the same words for one elsewhere and for none.
     """
-    note(journey_id=journey_id)
+    note(journey=journey_id)
     found = await find_case(connection, Scope(region=region), journey_id)
     if found is None:
         raise NotFound(NO_SUCH_JOURNEY)

@@ -69,7 +69,7 @@ async def open_one(
         content = opened.model_dump_json()
         if key is not None:
             await finish(connection, caller.subject, key, 201, content, headers)
-    note(journey_id=opened.id)
+    note(journey=opened.id)
     return Response(content, status_code=201, headers=headers, media_type="application/json")
 
 

@@ -65,7 +65,7 @@ class PartnerBook:
         if found is not None:
             row, secrets = found
             keys = tuple(key_of(secret) for secret in secrets)
-            sender = Sender(row.id, SenderKind(row.kind), keys)
+            sender = Sender(row.id, row.kind, keys)
         if len(self._pages) >= MOST_KEPT:
             self._pages.clear()
         self._pages[source] = (self._monotonic() + self._kept_seconds, sender)

@@ -1,13 +1,11 @@
 """The outermost layer: a request id, one log line, one measurement, and never a bare 500.
 
 A plain ASGI layer, because the hot path runs through it. A line holds ids, the route's template and
-figures: no query string, no header, no body, and of a fault its type and place, not its words, for
-those can hold personal data.
+figures: no query string, no header, no body.
 """
 
 import re
 import time
-import traceback
 import uuid
 
 import orjson
@@ -70,7 +68,7 @@ class RequestLog:
         try:
             await self._app(scope, receive, send_with_id)
         except Exception as fault:
-            _log.error("fault", kind=type(fault).__qualname__, place=_place(fault))
+            _log.error("fault", exc_info=fault)
             if status:
                 raise
             await _answer_500(request_id, send_with_id)
@@ -81,11 +79,6 @@ class RequestLog:
             _log.info(
                 "request", method=method, route=route, status=status, ms=round(seconds * 1000, 1)
             )
-
-
-def _place(fault: Exception) -> list[str]:
-    frames = traceback.extract_tb(fault.__traceback__)[-6:]
-    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
 
 
 async def _answer_500(request_id: str, send: Send) -> None:
