@@ -52,7 +52,7 @@ class Stack:
         for layer in layers:
             self._lowest = self._lowest or layer.file
             self._lay(layer.file, (), self.rules, layer.rules)
-            self._fixed.update(dict.fromkeys(layer.header.fixed, layer.file))
+            self._fix(layer)
 
     def file_of(self, key: Key) -> str:
         """The file that last touched `key`; the lowest one for a key that none gives."""
@@ -73,6 +73,15 @@ class Stack:
             else:
                 under[name] = value
                 self._files |= dict.fromkeys(_items_of(key, value), file)
+
+    def _fix(self, layer: Layer) -> None:
+        for dotted in layer.header.fixed:
+            if tuple(dotted.split(".")) not in self._files:
+                reason = "no file below, nor this one, gives such a key"
+                self.problems.append(
+                    Problem(file=layer.file, key="fixed", value=shown(dotted), reason=reason)
+                )
+            self._fixed[dotted] = layer.file
 
     def _refuse_fixed(self, file: str, key: Key, value: object) -> None:
         dotted = ".".join(key)

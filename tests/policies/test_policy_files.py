@@ -169,6 +169,24 @@ def test_a_default_that_the_nation_lacks_is_named(tmp_path: Path, catalog: Catal
     assert "missing" in problem.reason
 
 
+def test_a_fixed_key_that_does_not_exist_is_named(tmp_path: Path, catalog: Catalog) -> None:
+    folder = write(tmp_path, cn={**NATION, "fixed": ["assessment.passmark"]})
+    (problem,) = problems_of(folder, catalog)
+    assert (problem.file, problem.key, problem.value) == (
+        "cn.yaml",
+        "fixed",
+        "'assessment.passmark'",
+    )
+
+
+def test_a_province_can_fix_a_rule_for_its_cities(tmp_path: Path, catalog: Catalog) -> None:
+    rule = {"plan": {"approval": "always"}}
+    province = {"region": "44", "fixed": ["plan.approval"], **rule}
+    folder = write(tmp_path, a=province, b={"region": "4403", **rule}, c={"region": "51", **rule})
+    (problem,) = problems_of(folder, catalog)
+    assert (problem.file, problem.key) == ("b.yaml", "plan.approval")
+
+
 def test_a_level_without_components_is_named(tmp_path: Path, catalog: Catalog) -> None:
     folder = write(tmp_path, cn=nation(assessment={"components": {"senior": ["theory"]}}))
     (problem,) = problems_of(folder, catalog)
