@@ -99,7 +99,7 @@ def _confirmed(request: RequestEnrollment, ref: str, today: date) -> EnrollmentC
 def _training(
     request: RequestEnrollment, ref: str, percent: float, today: date
 ) -> Iterator[tuple[EventType, EventData]]:
-    attended = round(MODULE_HOURS * percent / 100, 1)
+    attended = round(MODULE_HOURS * percent / 100, 4)
     modules = request.modules or ("",)
     for week, mode in enumerate(("online", "in_person"), start=1):
         summary = AttendanceSummary(
@@ -114,7 +114,7 @@ def _training(
         yield EventType.ATTENDANCE_SUMMARY, summary
     completed = TrainingCompleted(
         enrollment_ref=ref,
-        hours=round(attended * len(modules), 1),
+        hours=round(attended * len(modules), 4),
         attendance_pct=percent,
         module_results=dict.fromkeys(request.modules, "completed"),
     )

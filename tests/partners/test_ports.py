@@ -30,20 +30,22 @@ class Ports:
 
     def create(self, service: str) -> tuple[Take, Any]:
         """How this service takes a request, and one to take."""
-        return {
+        known: dict[str, tuple[Take, Any]] = {
             "registry": (self.registry.check, asks.check()),
             "enrollment": (self.enrollment.request, asks.enrollment()),
             "exam": (self.exam.book, asks.booking()),
             "placement": (self.placement.refer, asks.referral()),
-        }[service]
+        }
+        return known[service]
 
     def keeper(self, service: str) -> EnrollmentPort | ExamPort | PlacementPort:
         """The port of a service whose requests can be looked up and canceled."""
-        return {
+        keepers: dict[str, EnrollmentPort | ExamPort | PlacementPort] = {
             "enrollment": self.enrollment,
             "exam": self.exam,
             "placement": self.placement,
-        }[service]
+        }
+        return keepers[service]
 
 
 @pytest.fixture(params=["fakes", "clients"])
