@@ -1,6 +1,6 @@
 """The caseload: lists, one case, its timeline, counts; what staff read instead of workflows."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -229,9 +229,12 @@ def _fitting(wanted: CaseFilter) -> list[ColumnElement[bool]]:
 
 def _moment(written: str) -> datetime:
     try:
-        return datetime.fromisoformat(written)
-    except ValueError:
-        raise BadCursor(written) from None
+        moment = datetime.fromisoformat(written)
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise BadCursor(written)
 
 
 def _case(row: RowMapping) -> CaseView:

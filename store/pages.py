@@ -39,4 +39,13 @@ def key_of(cursor: str, shape: tuple[type, ...]) -> tuple[str | int, ...]:
         raise BadCursor(cursor) from None
     if not isinstance(key, list) or tuple(type(part) for part in key) != shape:
         raise BadCursor(cursor)
+    if not all(_can_be_compared(part) for part in key):
+        raise BadCursor(cursor)
     return tuple(key)
+
+
+def _can_be_compared(part: str | int) -> bool:
+    """Whether PostgreSQL takes it: a text without NUL and surrogates, an int of 32 bits."""
+    if isinstance(part, int):
+        return abs(part) < 2**31
+    return "\0" not in part and part.isascii()
