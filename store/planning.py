@@ -7,10 +7,10 @@ from datetime import date
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from activities.planning import DrawPlan
 from domain.catalog import Catalog
 from domain.levels import SkillLevel
 from domain.plan import PartnerOption, Plan
+from domain.planning import DrawPlan
 from domain.policy import Approval, Policy
 from domain.senders import SenderKind
 from domain.stages import Pathway

@@ -14,7 +14,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.errors import PARTNER_REFUSED
-from activities.planning import PlanningActivities, WorkOutDue
+from activities.planning import PlanningActivities
 from activities.record import RecordActivities
 from domain.addresses import service_queue
 from domain.brief import JourneyBrief
@@ -23,6 +23,7 @@ from domain.durations import Duration
 from domain.events import Delivery
 from domain.journal import ReceiptStatus
 from domain.lifecycle import EntryKind
+from domain.planning import WorkOutDue
 from domain.stages import Pathway, StuckCause, Turn
 from workflows import escalation
 from workflows.durations import (

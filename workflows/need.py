@@ -2,12 +2,13 @@
 
 from temporalio import workflow
 
-from activities.planning import DrawPlan, PlanningActivities
+from activities.planning import PlanningActivities
 from activities.services import RegistryActivities
 from domain.commands import JOURNEYMAN, Approve, ChangePlan, Order
 from domain.events import CreditRecognized, EligibilityDecided, EventType
 from domain.lifecycle import EntryKind
 from domain.plan import ModuleCredit, PartnerOption, Plan
+from domain.planning import DrawPlan
 from domain.stages import Outcome, Pathway, State, StuckCause, Turn
 from partners.requests import Accepted, CheckEligibility
 from workflows.desk import Desk

@@ -12,7 +12,6 @@ from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 
-from activities.planning import DrawPlan
 from domain.addresses import COMMAND, DELIVER, JOURNEY_QUEUE, workflow_id_of
 from domain.brief import JourneyBrief
 from domain.commands import Actor, Command, CommandAnswer, Order, Refusal
@@ -20,6 +19,7 @@ from domain.events import Delivery
 from domain.journal import CaseLine, Entry, ReceiptStatus
 from domain.levels import SkillLevel
 from domain.plan import Module, Occupation, PartnerOption, Plan, Vacancy
+from domain.planning import DrawPlan
 from domain.policy import Policy
 from domain.stages import Pathway, State
 from policies.loader import load_catalog, load_policies
