@@ -18,7 +18,7 @@ from activities.planning import PlanningActivities
 from activities.record import RecordActivities
 from domain.addresses import service_queue
 from domain.brief import JourneyBrief
-from domain.commands import JOURNEYMAN, Actor
+from domain.commands import Actor
 from domain.durations import Duration
 from domain.events import Delivery
 from domain.journal import ReceiptStatus
@@ -26,6 +26,7 @@ from domain.lifecycle import EntryKind
 from domain.planning import WorkOutDue
 from domain.stages import Pathway, StuckCause, Turn
 from workflows import escalation
+from workflows.alarm import Alarm
 from workflows.durations import (
     LOOK_UP_WITHIN,
     RECORD_LOCALLY,
@@ -60,7 +61,8 @@ class Desk:
         self.brief = brief
         self.policy = brief.policy
         self.memory = memory
-        self.journal = Journal(brief.journey_id, memory)
+        self.journal = Journal(brief.journey_id, memory, workflow.now)
+        self.move, self.note = self.journal.move, self.journal.note
         self.mail = Mailroom(
             memory, self.journal, brief.policy, in_service=brief.pathway is Pathway.IN_SERVICE
         )
@@ -68,52 +70,9 @@ class Desk:
         self.tickets: list[Ticket] = []
         self.wait: Wait | None = None
         self._obeyed: list[Ticket] = []
-        self._alarm: asyncio.Task[None] | None = None
-        self._alarm_at: datetime | None = None
+        self._alarm = Alarm()
 
     # -- saying ---------------------------------------------------------------------------------
-
-    def move(
-        self,
-        entry: EntryKind,
-        *,
-        heard: Fact | None = None,
-        by: Actor | None = None,
-        detail: str = "",
-        rule: str | None = None,
-        partner: str | None = None,
-    ) -> None:
-        """Make an allowed move, told by whoever caused it."""
-        self.journal.move(
-            entry,
-            workflow.now(),
-            by=by or (heard.by if heard else JOURNEYMAN),
-            detail=detail,
-            rule=rule,
-            receipt=heard.receipt if heard else None,
-            partner=partner or (heard.partner if heard else None),
-        )
-
-    def note(
-        self,
-        entry: EntryKind,
-        *,
-        heard: Fact | None = None,
-        by: Actor | None = None,
-        detail: str = "",
-        rule: str | None = None,
-        partner: str | None = None,
-    ) -> None:
-        """Write a line that leaves the state as it is."""
-        self.journal.note(
-            entry,
-            workflow.now(),
-            by=by or (heard.by if heard else JOURNEYMAN),
-            detail=detail,
-            rule=rule,
-            receipt=heard.receipt if heard else None,
-            partner=partner or (heard.partner if heard else None),
-        )
 
     def tell_retried(self, heard: Heard) -> None:
         """A person asked to try again."""
@@ -172,7 +131,7 @@ class Desk:
         if own is not None:
             return Instruction(own.order)
         now = workflow.now()
-        fact = self.mail.pick(wait, now)
+        fact = self.mail.pick(wait)
         if fact is not None:
             return fact
         if wait.wake_at is not None and wait.wake_at <= now:
@@ -182,7 +141,7 @@ class Desk:
     def take(self, wait: Wait) -> Fact | None:
         """What the wait wants where it is at hand already; never waits."""
         self._sort_mail()
-        return None if self.memory.held_since else self.mail.pick(wait, workflow.now())
+        return None if self.memory.held_since else self.mail.pick(wait)
 
     def _sort_mail(self) -> None:
         now = workflow.now()
@@ -283,17 +242,16 @@ class Desk:
         """Sleep until something arrives or the next moment on the clock has come."""
         at = self._next_moment(wake_at)
         if at is not None:
-            self._set_alarm(at)
+            self._alarm.set(at)
         await workflow.wait_condition(
             lambda: (
                 bool(self.inbox)
                 or bool(self.tickets)
-                or self._alarm_rang()
+                or self._alarm.rings
                 or (running is not None and running.done())
             )
         )
-        if self._alarm_rang():
-            self._alarm = None
+        self._alarm.hush()
 
     def _next_moment(self, wake_at: datetime | None) -> datetime | None:
         if self.memory.held_since is not None:
@@ -302,20 +260,6 @@ class Desk:
         if self.memory.deadline is not None:
             moments.append(escalation.next_moment(self.memory.deadline, self.policy.escalation))
         return min((moment for moment in moments if moment is not None), default=None)
-
-    def _set_alarm(self, at: datetime) -> None:
-        """One lazy timer for the nearest moment: an earlier one is left to fire and look again."""
-        if self._alarm is not None and not self._alarm.done() and self._alarm_at is not None:
-            if self._alarm_at <= at:
-                return
-            self._alarm.cancel()
-        # A timer may fire a moment early by the workflow's clock: look again just past it.
-        length = max((at - workflow.now()).total_seconds(), 0.0) + 0.001
-        self._alarm_at = at
-        self._alarm = asyncio.create_task(asyncio.sleep(length))
-
-    def _alarm_rang(self) -> bool:
-        return self._alarm is not None and self._alarm.done()
 
     # -- recording ------------------------------------------------------------------------------
 
@@ -329,7 +273,7 @@ class Desk:
             return False
         obeyed, self._obeyed = self._obeyed, []
         if self.journal.pending:
-            batch = self.journal.take_batch(workflow.now())
+            batch = self.journal.take_batch()
             try:
                 await workflow.execute_local_activity_method(
                     RecordActivities.record,
@@ -433,19 +377,13 @@ class Desk:
     def end(self, ending: Ending) -> None:
         """The last move; what still waits is told that it comes too late."""
         self.stop_clock()
-        self.journal.move(
-            ending.entry,
-            workflow.now(),
-            by=ending.by,
-            detail=ending.reason,
-            receipt=ending.receipt,
-        )
+        self.move(ending.entry, by=ending.by, detail=ending.reason, receipt=ending.receipt)
         self.settle_what_is_left()
 
     def settle_what_is_left(self) -> None:
         """Events come too late, commands are refused: the journey has ended."""
         self._sort_mail()
-        self.mail.close(workflow.now())
+        self.mail.close()
         self._obey_tickets()
 
     # -- what is held at partners ---------------------------------------------------------------
@@ -466,7 +404,7 @@ class Desk:
         """Events about this reference come too late from now on."""
         if ref not in self.memory.ended_refs:
             self.memory.ended_refs.append(ref)
-        self.mail.drop_ended(workflow.now())
+        self.mail.drop_ended()
 
 
 def _refusal_in(error: ActivityError) -> ServiceRefused:

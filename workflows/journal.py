@@ -1,5 +1,6 @@
 """What the journey has to say and has not recorded yet; one batch a step."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from domain.commands import JOURNEYMAN, Actor
@@ -16,14 +17,16 @@ from domain.model import bounded
 from domain.plan import ComponentCredit, ModuleCredit
 from domain.stages import STAGE_OF, Outcome, Overlay, State
 from workflows.memory import JourneyMemory
+from workflows.waits import Fact
 
 
 class Journal:
     """Collects lines, receipts, references and credits until they are recorded."""
 
-    def __init__(self, journey_id: str, memory: JourneyMemory) -> None:
+    def __init__(self, journey_id: str, memory: JourneyMemory, now: Callable[[], datetime]) -> None:
         self._journey_id = journey_id
         self._memory = memory
+        self._now = now
         self._entries: list[Entry] = []
         self._receipts: dict[str, ReceiptUpdate] = {}
         self._references: list[SharedReference] = []
@@ -45,64 +48,50 @@ class Journal:
     def move(
         self,
         entry: EntryKind,
-        at: datetime,
         *,
-        by: Actor = JOURNEYMAN,
+        heard: Fact | None = None,
+        by: Actor | None = None,
         detail: str = "",
         rule: str | None = None,
         receipt: str | None = None,
         partner: str | None = None,
     ) -> None:
-        """Make an allowed move and write its line.
+        """Make an allowed move and write its line, told by whoever caused it.
+
+        Args:
+            heard: the event that it rests on; who, its receipt and partner are taken from it.
+            by: who did it, where no event did; Journeyman itself where None.
 
         Raises:
             ForbiddenMove: where the lifecycle table has none.
         """
         made = move(self._memory.state, entry)
-        self._write(
-            entry,
-            at,
-            made.after,
-            by=by,
-            detail=detail,
-            rule=rule,
-            receipt=receipt,
-            partner=partner,
-        )
+        before, self._memory.state = self._memory.state, made.after
+        self._write(entry, before, heard, by, detail, rule, receipt, partner)
         if made.outcome is not None:
             self._outcome = made.outcome
-            self._closed_at = at
+            self._closed_at = self._now()
 
     def note(
         self,
         entry: EntryKind,
-        at: datetime,
         *,
-        by: Actor = JOURNEYMAN,
+        heard: Fact | None = None,
+        by: Actor | None = None,
         detail: str = "",
         rule: str | None = None,
         receipt: str | None = None,
         partner: str | None = None,
     ) -> None:
-        """Write a line that leaves the state as it is."""
-        self._write(
-            entry,
-            at,
-            self._memory.state,
-            by=by,
-            detail=detail,
-            rule=rule,
-            receipt=receipt,
-            partner=partner,
-        )
+        """Write a line that leaves the state as it is; arguments as in `move`."""
+        self._write(entry, self._memory.state, heard, by, detail, rule, receipt, partner)
 
-    def _write(
+    def _write(  # noqa: PLR0917
         self,
         kind: EntryKind,
-        at: datetime,
-        after: State,
-        *,
-        by: Actor,
+        before: State,
+        heard: Fact | None,
+        by: Actor | None,
         detail: str,
         rule: str | None,
         receipt: str | None,
@@ -113,17 +102,16 @@ class Journal:
             Entry(
                 sequence=self._memory.sequence,
                 kind=kind,
-                at=at,
-                by=by,
-                before=self._memory.state,
-                state=after,
+                at=self._now(),
+                by=by or (heard.by if heard else JOURNEYMAN),
+                before=before,
+                state=self._memory.state,
                 detail=bounded(detail),
                 rule=rule,
-                receipt=receipt,
-                partner=partner,
+                receipt=receipt or (heard.receipt if heard else None),
+                partner=partner or (heard.partner if heard else None),
             )
         )
-        self._memory.state = after
 
     def receipt(self, receipt: str | None, status: ReceiptStatus, reason: str) -> None:
         """Tell the sender what became of its event; None where staff stood in for it."""
@@ -144,7 +132,7 @@ class Journal:
         """A component now passed, for this journey and for a re-entry."""
         self._component_credits.append(credit)
 
-    def take_batch(self, now: datetime) -> RecordBatch:
+    def take_batch(self) -> RecordBatch:
         """Everything said since the last batch, with the caseload line as it is now."""
         batch = RecordBatch(
             journey_id=self._journey_id,
@@ -153,7 +141,7 @@ class Journal:
             references=tuple(self._references),
             module_credits=tuple(self._module_credits),
             component_credits=tuple(self._component_credits),
-            case=self._case_line(now),
+            case=self._case_line(),
         )
         self._entries.clear()
         self._receipts.clear()
@@ -163,7 +151,7 @@ class Journal:
         self._case_changed = False
         return batch
 
-    def _case_line(self, now: datetime) -> CaseLine:
+    def _case_line(self) -> CaseLine:
         memory = self._memory
         deadline = memory.deadline
         stuck = deadline is not None and deadline.stuck_since is not None
@@ -179,6 +167,6 @@ class Journal:
             due_at=deadline.due if deadline else None,
             stuck_cause=deadline.cause if deadline and stuck else None,
             stuck_since=deadline.stuck_since if deadline else None,
-            updated_at=now,
+            updated_at=self._now(),
             closed_at=self._closed_at,
         )

@@ -112,12 +112,12 @@ class Mailroom:
         self._memory.seen.append(key)
         event = _known_type(delivery.type)
         if event is None or event not in _WANTED_LAST:
-            self._late(delivery, now, f"this journey never waits for {delivery.type}")
+            self._late(delivery, f"this journey never waits for {delivery.type}")
             return
         try:
             data = DATA_OF[event].model_validate(delivery.data)
         except ValidationError as error:
-            self._refuse(delivery, now, "event.schema", _first_fault(error))
+            self._refuse(delivery, "event.schema", _first_fault(error))
             return
         self._place(event, data, delivery, now)
 
@@ -125,7 +125,7 @@ class Mailroom:
         ref = reference_of(event, delivery)
         partners = self._memory.partners_of.get(ref) if ref else None
         if partners is not None and delivery.partner not in partners:
-            self._refuse(delivery, now, "event.not_yours", f"{ref} was not asked of this partner")
+            self._refuse(delivery, "event.not_yours", f"{ref} was not asked of this partner")
             return
         if key_of(delivery.source, delivery.event_id) in self._memory.superseded:
             self._journal.receipt(
@@ -136,11 +136,11 @@ class Mailroom:
             self._correct(data.supersedes, delivery)
             fact, values = _fact_of(event, ref, data)
             self._memory.known_facts[fact] = values
-        elif self._repeats_a_fact(event, ref, data, delivery, now):
+        elif self._repeats_a_fact(event, ref, data, delivery):
             return
         reason = self._too_late(event, ref)
         if reason is not None:
-            self._late(delivery, now, reason)
+            self._late(delivery, reason)
             return
         kept = Kept(delivery=delivery, until=self._policy.events.kept_early.after(now))
         self._memory.waiting.append(kept)
@@ -165,7 +165,6 @@ class Mailroom:
         ref: str | None,
         data: EventData,
         delivery: Delivery,
-        now: datetime,
     ) -> bool:
         """The same fact under a new id: equal values repeat it, other values contradict it."""
         fact, values = _fact_of(event, ref, data)
@@ -180,7 +179,6 @@ class Mailroom:
             return True
         self._journal.note(
             EntryKind.CONFLICT_FOUND,
-            now,
             by=_partner_actor(delivery.partner),
             detail=f"a second {event} for {fact.partition(':')[2]} with other values",
             rule="event.contradiction",
@@ -210,7 +208,7 @@ class Mailroom:
             return f"the journey is already {memory.state}"
         return None
 
-    def pick(self, wait: Wait, now: datetime) -> Fact | None:
+    def pick(self, wait: Wait) -> Fact | None:
         """The event that the wait wants, None where none is at hand."""
         while True:
             found = self._find(wait)
@@ -221,7 +219,7 @@ class Mailroom:
             delivery = kept.delivery
             ref = reference_of(event, delivery)
             if ref is None and wait.partner and delivery.partner != wait.partner and _asked(event):
-                self._refuse(delivery, now, "event.not_yours", "this was not asked of this partner")
+                self._refuse(delivery, "event.not_yours", "this was not asked of this partner")
                 continue
             by = kept.by or _partner_actor(delivery.partner)
             receipt = None if kept.by else delivery.receipt
@@ -277,13 +275,13 @@ class Mailroom:
                 )
         self._new.clear()
 
-    def drop_ended(self, now: datetime) -> None:
+    def drop_ended(self) -> None:
         """A request has ended: what still waits about it comes too late."""
         for kept in list(self._memory.waiting):
             event = EventType(kept.delivery.type)
             if reference_of(event, kept.delivery) in self._memory.ended_refs:
                 self._memory.waiting.remove(kept)
-                self._late(kept.delivery, now, "the request that it is about has ended")
+                self._late(kept.delivery, "the request that it is about has ended")
 
     def give_up_early(self, now: datetime) -> None:
         """Events that waited as long as the policy lets them go to a supervisor."""
@@ -292,7 +290,6 @@ class Mailroom:
                 self._memory.waiting.remove(kept)
                 self._journal.note(
                     EntryKind.WARNED,
-                    now,
                     detail=f"{kept.delivery.type} waited too long; a supervisor decides",
                     rule="event.kept_early",
                     receipt=kept.delivery.receipt,
@@ -307,17 +304,16 @@ class Mailroom:
         """When the first kept event has waited long enough."""
         return min((kept.until for kept in self._memory.waiting if kept.by is None), default=None)
 
-    def close(self, now: datetime) -> None:
+    def close(self) -> None:
         """The journey ends: what still waits changes nothing any more."""
         for kept in self._memory.waiting:
             if kept.by is None:
-                self._late(kept.delivery, now, "the journey has ended")
+                self._late(kept.delivery, "the journey has ended")
         self._memory.waiting.clear()
 
-    def _late(self, delivery: Delivery, now: datetime, reason: str) -> None:
+    def _late(self, delivery: Delivery, reason: str) -> None:
         self._journal.note(
             EntryKind.EVENT_LATE,
-            now,
             by=_partner_actor(delivery.partner),
             detail=f"{delivery.type}: {reason}",
             rule="event.late",
@@ -325,10 +321,9 @@ class Mailroom:
         )
         self._journal.receipt(delivery.receipt, ReceiptStatus.LATE, reason)
 
-    def _refuse(self, delivery: Delivery, now: datetime, rule: str, reason: str) -> None:
+    def _refuse(self, delivery: Delivery, rule: str, reason: str) -> None:
         self._journal.note(
             EntryKind.EVENT_REFUSED,
-            now,
             by=_partner_actor(delivery.partner),
             detail=f"{delivery.type}: {reason}",
             rule=rule,
