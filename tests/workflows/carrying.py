@@ -3,15 +3,17 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
+from activities.planning import CalendarPort
 from domain.addresses import COMMAND, DELIVER, JOURNEY_QUEUE, workflow_id_of
 from domain.brief import JourneyBrief
 from domain.commands import Actor, Command, CommandAnswer, Order, Refusal
@@ -98,6 +100,8 @@ class World:
     registry: FakeRegistry = field(default_factory=FakeRegistry)
     enrollment: FakeEnrollment = field(default_factory=FakeEnrollment)
     exam: FakeExam = field(default_factory=FakeExam)
+    calendar: CalendarPort = field(default_factory=EveryDay)
+    trainees: list["Trainee"] = field(default_factory=list)
     placement: FakePlacement = field(
         default_factory=lambda: FakePlacement(
             open_vacancies=tuple(
@@ -115,7 +119,7 @@ class World:
     @asynccontextmanager
     async def working(self, **options: Any) -> AsyncIterator["World"]:
         """Workers for journeys and for each partner service."""
-        journeys = journey_activities(self.journal, self.planning, EveryDay())
+        journeys = journey_activities(self.journal, self.planning, self.calendar)
         services = service_activities(self.registry, self.enrollment, self.exam, self.placement)
         async with AsyncExitStack() as stack:
             for worker in workers(self.client, Settings(**options), journeys, services):
@@ -150,7 +154,14 @@ class World:
             id=workflow_id_of(journey_id),
             task_queue=JOURNEY_QUEUE,
         )
-        return Trainee(self, brief, handle)
+        self.trainees.append(Trainee(self, brief, handle))
+        return self.trainees[-1]
+
+    async def end_journeys(self) -> None:
+        """Leave no open journey to the tests that share the server."""
+        for trainee in self.trainees:
+            with suppress(RPCError):
+                await trainee.handle.terminate()
 
     async def now(self) -> datetime:
         """The server's time, which may have been skipped ahead."""

@@ -14,3 +14,4 @@ async def world(time_skipping: WorkflowEnvironment) -> AsyncIterator[World]:
     with time_skipping.auto_time_skipping_disabled():
         async with World(time_skipping.client, time_skipping).working() as world:
             yield world
+            await world.end_journeys()
