@@ -83,15 +83,14 @@ def after_enrollment(
 
 
 def _confirmed(request: RequestEnrollment, ref: str, today: date) -> EnrollmentConfirmed:
-    start = today + timedelta(days=7)
     return EnrollmentConfirmed(
         enrollment_ref=ref,
-        cohort=f"{start:%Y-%m}-{request.partner}"[:100],
+        cohort=f"{today:%Y-%m}-{request.partner}"[:100],
         site=f"{request.region} 实训基地",
         region=request.region,
         mode="hybrid",
-        start=start,
-        end=start + timedelta(days=30),
+        start=today,
+        end=today + timedelta(days=30),
         modules=request.modules,
     )
 
@@ -172,15 +171,14 @@ def _employment(
     )
     yield EventType.EMPLOYMENT_STARTED, started
     for month in FOLLOW_UP_MONTHS:
-        on = today + timedelta(days=30 * month)
         if month == ends_before:
             ended = EmploymentEnded(
-                referral_ref=ref, employer=request.employer, date=on, reason="left by own wish"
+                referral_ref=ref, employer=request.employer, date=today, reason="left by own wish"
             )
             yield EventType.EMPLOYMENT_ENDED, ended
             return
         if not script.retained_silent:
             retained = EmploymentRetained(
-                referral_ref=ref, employer=request.employer, date=on, month=month
+                referral_ref=ref, employer=request.employer, date=today, month=month
             )
             yield EventType.EMPLOYMENT_RETAINED, retained

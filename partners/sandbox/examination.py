@@ -44,14 +44,13 @@ def after_booking(
     """The sitting and, where nothing is left to pass, the certificate and the promotion."""
     steps: list[tuple[EventType, EventData]] = []
     passed = set[Component]()
-    sits_at = now + timedelta(days=10)
     for part in request.components:
         scheduled = AssessmentScheduled(
-            booking_ref=taken.ref, component=part, attempt=request.attempt, at=sits_at
+            booking_ref=taken.ref, component=part, attempt=request.attempt, at=now
         )
         steps.append((EventType.ASSESSMENT_SCHEDULED, scheduled))
     for part in request.components:
-        kind, data = _sat(request, taken, part, script, sits_at)
+        kind, data = _sat(request, taken, part, script, now)
         steps.append((kind, data))
         if isinstance(data, AssessmentResult) and data.mark >= PASS_MARK:
             passed.add(part)
@@ -67,7 +66,7 @@ def _sat(
     taken: Reference,
     part: Component,
     script: TraineeScript,
-    sits_at: datetime,
+    now: datetime,
 ) -> tuple[EventType, EventData]:
     for absence in script.absent:
         if absence.sitting == taken.ordinal and absence.component in (None, part):
@@ -97,7 +96,7 @@ def _sat(
         outcome="pass" if mark >= PASS_MARK else "fail",
         assessor=f"assessor-{taken.ref[-4:]}",
         standard_version=f"{request.occupation.code}-2024",
-        sat_at=sits_at,
+        sat_at=now,
     )
 
 
