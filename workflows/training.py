@@ -23,7 +23,7 @@ from workflows.desk import Desk
 from workflows.memory import ReleaseKind
 from workflows.refusals import until_accepted
 from workflows.releases import give_back
-from workflows.waits import Fact, Instruction, Overdue, Wait
+from workflows.waits import Fact, Instruction, Overdue, Wait, Woken
 
 SWITCH_PROVIDER = (PartnerKind.PROVIDER,)
 
@@ -35,9 +35,7 @@ async def train(desk: Desk) -> None:
             await ask_for_seat(desk)
         case State.WAITLISTED:
             await wait_for_seat(desk)
-        case State.ENROLLED:
-            await begin(desk)
-        case State.IN_PROGRESS:
+        case State.ENROLLED | State.IN_PROGRESS:
             await attend(desk)
         case State.UNDER_ATTENDED:
             await decide_attendance(desk)
@@ -149,44 +147,25 @@ async def wait_for_seat(desk: Desk) -> None:
 
 def _confirm(desk: Desk, heard: Fact, confirmed: EnrollmentConfirmed) -> None:
     training = desk.memory.training
-    training.begins = _moment(confirmed.start)
+    starts, now = _moment(confirmed.start), workflow.now()
+    training.begins = max(starts, now) if starts else now
     desk.move(
         EntryKind.ENROLLMENT_CONFIRMED,
         heard=heard,
         detail=f"{confirmed.cohort} {confirmed.site}".strip(),
     )
-    if training.begins is None or training.begins <= workflow.now():
-        desk.move(EntryKind.TRAINING_BEGAN)
-
-
-async def begin(desk: Desk) -> None:
-    """Training begins on its first day, or earlier where the provider reports its end."""
-    training = desk.memory.training
-    assert training.provider is not None
-    if training.begins is None or training.begins <= workflow.now():
-        desk.move(EntryKind.TRAINING_BEGAN)
-        return
-    heard = await desk.hear(
-        Wait(
-            key=f"begin:{training.enrollment_ref}",
-            events=(EventType.ENROLLMENT_CANCELED, EventType.TRAINING_SUSPENDED),
-            about=training.enrollment_ref,
-            partner=training.provider.partner,
-            orders=("switch",),
-            switches=SWITCH_PROVIDER,
-            wake_at=training.begins,
-            cause=StuckCause.PARTNER_SILENT,
-            turn=Turn.NOBODY,
-        )
-    )
-    if isinstance(heard, Fact | Instruction):
-        await _lose_seat(desk, heard)
 
 
 async def attend(desk: Desk) -> None:
-    """At least the policy's share of planned hours, online and in person alike."""
+    """At least the policy's share of planned hours, online and in person alike.
+
+    Training begins on its first day, or where the provider reports its end before.
+    """
     training = desk.memory.training
     assert training.provider is not None
+    begins = training.begins or workflow.now()
+    if desk.memory.state is State.ENROLLED and begins <= workflow.now():
+        desk.move(EntryKind.TRAINING_BEGAN)
     heard = await desk.hear(
         Wait(
             key=f"training:{training.enrollment_ref}",
@@ -197,16 +176,22 @@ async def attend(desk: Desk) -> None:
             ),
             about=training.enrollment_ref,
             partner=training.provider.partner,
+            since=begins,
             within=desk.policy.attendance.completed_within,
+            wake_at=begins if desk.memory.state is State.ENROLLED else None,
             orders=("switch",),
             switches=SWITCH_PROVIDER,
             cause=StuckCause.PARTNER_SILENT,
             turn=Turn.PARTNER,
         )
     )
+    if isinstance(heard, Woken):
+        return
     if not (isinstance(heard, Fact) and isinstance(heard.data, TrainingCompleted)):
         await _lose_seat(desk, heard)
         return
+    if desk.memory.state is State.ENROLLED:
+        desk.move(EntryKind.TRAINING_BEGAN, heard=heard)
     attended = heard.data.attendance_pct
     training.trainer_organizations.append(training.provider.organization)
     ended, training.enrollment_ref = training.enrollment_ref, None
