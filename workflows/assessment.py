@@ -1,6 +1,6 @@
 """The stage `assessment`: booking, sitting, marks by component, resit, retraining, certificate."""
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime
 
 from temporalio import workflow
 
@@ -153,8 +153,8 @@ async def _hear_date(desk: Desk, heard: Fact) -> None:
     else:
         assert isinstance(data, AssessmentScheduled)
         sitting = _sitting(desk, data.component)
-        sitting.scheduled, sitting.at = True, data.at
-        if data.at is not None and not await _date_suits(desk, heard, data.at):
+        sitting.scheduled, sitting.at = True, data.at and _aware(data.at)
+        if sitting.at is not None and not await _date_suits(desk, heard, sitting.at):
             return
         desk.note(EntryKind.FACT_RECORDED, heard=heard, detail=f"{data.component} has its date")
     sittings = assessment.sittings
@@ -168,7 +168,7 @@ async def _hear_date(desk: Desk, heard: Fact) -> None:
 async def _date_suits(desk: Desk, heard: Fact, at: datetime) -> bool:
     """A resit comes within its limit, else retraining; the center is authorized on the day sat."""
     assessment = desk.memory.assessment
-    too_late = assessment.resit_until is not None and _aware(at) > assessment.resit_until
+    too_late = assessment.resit_until is not None and at > assessment.resit_until
     if too_late and can_retrain(desk):
         desk.move(EntryKind.RETRAINING_ORDERED, heard=heard, rule="marks.resit_within")
         assessment.resit_until, assessment.resits_since_training = None, 0
@@ -190,7 +190,7 @@ async def _date_suits(desk: Desk, heard: Fact, at: datetime) -> bool:
 async def wait_for_sitting(desk: Desk) -> None:
     """Until the first component's hour, or what the center reports before."""
     assessment = desk.memory.assessment
-    hours = [_aware(sitting.at) for sitting in assessment.sittings if sitting.at is not None]
+    hours = [sitting.at for sitting in assessment.sittings if sitting.at is not None]
     first = min(hours, default=None)
     if first is None or first <= workflow.now():
         desk.move(EntryKind.SITTING_HELD)
@@ -209,11 +209,7 @@ async def hear_results(desk: Desk) -> None:
     """Hear every component's end, then see what follows from the marks."""
     assessment = desk.memory.assessment
     if any(not sitting.ended for sitting in assessment.sittings):
-        last = max(
-            (_aware(sitting.at) for sitting in assessment.sittings if sitting.at is not None),
-            default=workflow.now(),
-        )
-        await hear_ending(desk, since=last, within=desk.policy.assessment.results_within)
+        await hear_ending(desk)
         return
     await close_round(desk)
 
@@ -298,7 +294,5 @@ def _sitting(desk: Desk, component: Component) -> Sitting:
     return next(s for s in desk.memory.assessment.sittings if s.component is component)
 
 
-def _aware(at: date | datetime) -> datetime:
-    if not isinstance(at, datetime):
-        at = datetime.combine(at, time.min)
+def _aware(at: datetime) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)

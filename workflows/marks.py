@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime, time
 from temporalio import workflow
 
 from domain.commands import JOURNEYMAN, PartnerKind
-from domain.durations import Duration
 from domain.events import AssessmentAbsent, AssessmentResult, AssessmentVoided, EventType
 from domain.lifecycle import EntryKind
 from domain.plan import Component, ComponentCredit
@@ -30,16 +29,17 @@ async def hear_ending(
     desk: Desk,
     *,
     wake_at: datetime | None = None,
-    since: datetime | None = None,
-    within: Duration | None = None,
     orders: tuple[str, ...] = (),
     switches: tuple[PartnerKind, ...] = (),
 ) -> Heard:
-    """Hear the result, absence or loss of one component that has not ended, and note it."""
+    """Hear the result, absence or loss of one component that has not ended, and note it.
+
+    Results are due the policy's limit after the last component's sitting.
+    """
     assessment = desk.memory.assessment
     heard = await desk.hear(
         Wait(
-            key=f"{'results' if within else 'sitting'}:{assessment.booking_ref}",
+            key=f"results:{assessment.booking_ref}",
             events=(
                 EventType.ASSESSMENT_RESULT,
                 EventType.ASSESSMENT_ABSENT,
@@ -48,8 +48,8 @@ async def hear_ending(
             about=assessment.booking_ref,
             components=tuple(s.component for s in assessment.sittings if not s.ended),
             partner=assessment.center.partner if assessment.center else None,
-            since=since,
-            within=within,
+            since=max((s.at for s in assessment.sittings if s.at is not None), default=None),
+            within=desk.policy.assessment.results_within,
             wake_at=wake_at,
             orders=orders,
             switches=switches,
