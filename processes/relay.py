@@ -229,7 +229,7 @@ class Relay:
         return await _answer_to(
             self._client.start_workflow(
                 JOURNEY_WORKFLOW,
-                start.brief,
+                args=[start.brief, None],
                 id=workflow_id_of(start.journey_id),
                 task_queue=JOURNEY_QUEUE,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
@@ -301,7 +301,8 @@ async def _until(
         except TemporalAway:
             log.warning("Temporal is away; what waits stays in PostgreSQL", step=step.__name__)
         except _POSTGRES_AWAY as error:
-            log.warning("PostgreSQL is away", step=step.__name__, fault=type(error).__name__)
+            state = getattr(getattr(error, "orig", error), "sqlstate", None)
+            log.warning("PostgreSQL does not serve", step=step.__name__, sqlstate=state)
         except Exception:
             log.exception("a step failed", step=step.__name__)
         else:

@@ -60,21 +60,26 @@ class Verdict:
 
 
 _ONE_AT_A_TIME = select(func.pg_try_advisory_xact_lock(func.hashtextextended("attendance", 2)))
-_WAITING = (
-    select(
-        inbox.c.receipt,
-        inbox.c.journey_id,
-        inbox.c.subject,
-        inbox.c.partner,
-        inbox.c.source,
-        inbox.c.event_id,
-        inbox.c.data,
-        journeys.c.closed_at,
-    )
-    .join(journeys, journeys.c.journey_id == inbox.c.journey_id)
+_OLDEST = (
+    select(inbox)
     .where(text(TO_FOLD))
     .order_by(inbox.c.arrival)
     .limit(bindparam("at_most"))
+    .subquery()
+)
+_WAITING = (
+    select(
+        _OLDEST.c.receipt,
+        _OLDEST.c.journey_id,
+        _OLDEST.c.subject,
+        _OLDEST.c.partner,
+        _OLDEST.c.source,
+        _OLDEST.c.event_id,
+        _OLDEST.c.data,
+        journeys.c.closed_at,
+    )
+    .join(journeys, journeys.c.journey_id == _OLDEST.c.journey_id)
+    .order_by(_OLDEST.c.arrival)
 )
 _HELD = select(attendance).where(
     attendance.c.enrollment_ref == any_(bindparam("enrollments", type_=ARRAY(Text)))

@@ -11,6 +11,7 @@ def create_engine(dsn: str, *, pool_size: int = 10) -> AsyncEngine:
         pool_size: connections held open; a caller waits up to 30 s for a free one.
 
     No ping before each use, which would cost every caller a round trip: after a restart of the
-    server the first use fails, and the pool then drops every connection of before.
+    server the first use fails, and the pool then drops every connection of before. Errors don't
+    tell the values of a statement, which may be personal.
     """
-    return create_async_engine(dsn, pool_size=pool_size, max_overflow=0)
+    return create_async_engine(dsn, pool_size=pool_size, max_overflow=0, hide_parameters=True)
