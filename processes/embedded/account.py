@@ -53,6 +53,11 @@ class Account:
             os.chown(path, self.uid, self.gid)
 
 
+def own_account() -> Account:
+    """The account that this process runs as."""
+    return Account(_name(os.geteuid()), os.geteuid(), os.getegid())
+
+
 def account_for(cluster: Path) -> Account:
     """Whom to run PostgreSQL as: the owner of an existing cluster, or who may own a new one.
 
@@ -67,7 +72,7 @@ def account_for(cluster: Path) -> Account:
                 f"{cluster} belongs to account {_name(owner)}, not to {_name(me)}: "
                 "run as that account, or name another folder with JOURNEYMAN_DATA_FOLDER"
             )
-        return Account(_name(me), me, os.getegid())
+        return own_account()
     if owner:
         return Account(_name(owner), owner, cluster.stat().st_gid)
     for name in PREFERRED_ACCOUNTS:

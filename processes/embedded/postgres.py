@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import quote
 
-from processes.embedded.account import account_for
+from processes.embedded.account import account_for, own_account
 from processes.embedded.cluster import ENVIRONMENT, clear_leftovers, make_cluster
 from processes.embedded.failures import StartFailed
 from processes.embedded.ownership import FolderOwnership, is_owned
@@ -52,6 +52,7 @@ class EmbeddedPostgres:
         self._settings = {**SETTINGS, **(settings or {})}
         self._ownership = FolderOwnership(self.folder)
         self._process: subprocess.Popen[bytes] | None = None
+        self._account = own_account()
         self._home = self.folder
         self._socket = self.folder / "socket"
 
@@ -81,6 +82,14 @@ class EmbeddedPostgres:
         """Where the cluster lies: the data folder, or `/var/lib/journeyman/<id>` where the
         unprivileged account can't reach the data folder."""
         return self._home
+
+    @property
+    def about(self) -> str:
+        """Which account runs it and where its data lies, for whoever started it."""
+        told = f"PostgreSQL runs as account {self._account.name}, its data in {self._home}"
+        if self._home == self.folder:
+            return told
+        return f"{told}, because that account can't enter {self.folder}"
 
     @property
     def log(self) -> Path:
@@ -123,10 +132,9 @@ class EmbeddedPostgres:
         self._ownership.release()
 
     def _start(self) -> None:
-        account = account_for(self.folder / "cluster")
-        self._home = reachable_home(self.folder, account)
+        self._home = reachable_home(self.folder, account_for(self.folder / "cluster"))
         cluster = self._home / "cluster"
-        account = account_for(cluster)
+        account = self._account = account_for(cluster)
         programs = binaries_for(account, self._home)
         make_cluster(cluster, programs=programs, account=account, name=NAME, log=self.log)
         clear_leftovers(cluster)

@@ -53,7 +53,11 @@ async def test_only_its_account_enters_socket_and_cluster(open_folder: Path) -> 
     with EmbeddedPostgres(open_folder) as server:
         for folder in (server.home / "cluster", server.home / "socket"):
             assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-        assert psutil.Process(server.pid).uids().real != 0
+        process = psutil.Process(server.pid)
+        assert process.uids().real != 0
+        assert server.about == (
+            f"PostgreSQL runs as account {process.username()}, its data in {open_folder}"
+        )
 
 
 async def test_the_data_is_there_after_a_restart(open_folder: Path) -> None:
@@ -143,6 +147,7 @@ async def test_a_folder_closed_to_the_account_gets_a_home_elsewhere(open_folder:
     with EmbeddedPostgres(closed) as server:
         await ask(server.dsn, "CREATE TABLE kept AS SELECT 7 AS value")
         assert server.home.parent == ELSEWHERE
+        assert f"data in {server.home}, because that account can't enter {closed}" in server.about
     with EmbeddedPostgres(closed) as server:
         assert await ask(server.dsn, "SELECT value FROM kept") == 7
     shutil.rmtree(server.home)
