@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from api import cases, commands, events, health, journeys, openapi, receipts
+from api.cloud_events import CloudEvent
 from api.dependencies import ApiDependencies
 from api.handlers import handle_errors
 from api.metrics import Metrics
@@ -36,5 +37,5 @@ def create_app(deps: ApiDependencies) -> FastAPI:
         app.include_router(room.router)
     handle_errors(app)
     app.add_middleware(RequestLog, metrics=metrics)
-    openapi.describe(app, (AskedJourney, *COMMANDS))
+    openapi.describe(app, (AskedJourney, CloudEvent, *COMMANDS))
     return app

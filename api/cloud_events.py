@@ -3,11 +3,13 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
-from pydantic import JsonValue
+from pydantic import AwareDatetime, BaseModel, JsonValue
 
 from api.problems import FieldError, Unprocessable
 from api.validation import shown
+from domain.model import Ref
 
 MEDIA_TYPE = "application/cloudevents+json"
 
@@ -16,6 +18,24 @@ _REFERENCE_WORDS = "1 to 120 printable ASCII characters without a space"
 _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
+
+
+class CloudEvent(BaseModel):
+    """A CloudEvent 1.0 in structured mode, as the interface's document describes it.
+
+    `type` is `journeyman.` + the event's name + `.v1`; `subject` the journey's id or a reference
+    that partner and Journeyman share; `data` as the type's schema has it.
+    """
+
+    specversion: Literal["1.0"]
+    id: Ref
+    source: Ref
+    type: Ref
+    subject: Ref
+    time: AwareDatetime | None = None
+    sequence: Ref | None = None
+    datacontenttype: Literal["application/json"] = "application/json"
+    data: dict[str, JsonValue]
 
 
 @dataclass(frozen=True)

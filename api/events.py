@@ -11,9 +11,10 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from api.bodies import must_be_media, read_bounded, read_json
-from api.cloud_events import MEDIA_TYPE, Attributes, attributes
+from api.cloud_events import MEDIA_TYPE, Attributes, CloudEvent, attributes
 from api.database import transaction
 from api.dependencies import ApiDependencies, Deps
+from api.openapi import signature_parameters, takes
 from api.partner_book import PartnerBook, Sender
 from api.problems import EventIdReused, MalformedBody, NotGenuine, TypeNotPermitted, documented
 from api.request_log import note
@@ -99,6 +100,7 @@ def fitting_data(about: Attributes, sender: Sender, data: JsonValue, limit: int)
         **documented(400, 401, 403, 409, 413, 415, 422, 503),
     },
     summary="Report one event (CloudEvents 1.0, structured mode, Standard Webhooks signature)",
+    openapi_extra=takes(CloudEvent, MEDIA_TYPE) | {"parameters": signature_parameters()},
 )
 async def receive_event(request: Request, deps: Deps) -> Response:
     """Keep one event: verified, stored, committed, then acknowledged.

@@ -23,6 +23,25 @@ def takes(
     return {"requestBody": {"required": required, "content": {media_type: {"schema": schema}}}}
 
 
+def signature_parameters() -> list[dict[str, Any]]:
+    """The headers of a Standard Webhooks signature, none of them optional."""
+    described = {
+        "webhook-id": "The message's id, without a dot",
+        "webhook-timestamp": "When it was signed: whole seconds since 1970, at most 5 minutes off",
+        "webhook-signature": "`v1,` and the base64 HMAC-SHA256; several are parted by a space",
+    }
+    return [
+        {
+            "name": name,
+            "in": "header",
+            "required": True,
+            "description": text,
+            "schema": {"type": "string"},
+        }
+        for name, text in described.items()
+    ]
+
+
 def describe(app: FastAPI, bodies: Sequence[type[BaseModel]]) -> None:
     """Make the app's document hold the schemas of `bodies` and of problems; built once."""
 

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,10 +56,18 @@ class TokenVerifier:
     again where a token names a key that we have not seen, so that the issuer can rotate.
     """
 
-    def __init__(self, keys: Path | str, *, issuer: str, audience: str = "journeyman") -> None:
+    def __init__(
+        self,
+        keys: Path | str,
+        *,
+        issuer: str,
+        audience: str = "journeyman",
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._source = keys
         self._issuer = issuer
         self._audience = audience
+        self._monotonic = monotonic
         self._keys: dict[str, jwt.PyJWK] = {}
         self._read_at = float("-inf")
 
@@ -104,7 +113,7 @@ class TokenVerifier:
         return self._keys[kid]
 
     def _may_read_again(self) -> bool:
-        return time.monotonic() - self._read_at >= REFRESH_AT_MOST_EVERY_SECONDS
+        return self._monotonic() - self._read_at >= REFRESH_AT_MOST_EVERY_SECONDS
 
     async def _read(self) -> None:
         try:
@@ -112,7 +121,7 @@ class TokenVerifier:
         except (OSError, httpx.HTTPError, jwt.PyJWTError, ValueError):
             raise Unavailable("the issuer's key set can't be read") from None
         self._keys = {key.key_id: key for key in found.keys if key.key_id and key.key_type == "RSA"}
-        self._read_at = time.monotonic()
+        self._read_at = self._monotonic()
 
     async def _text(self) -> str:
         if isinstance(self._source, Path):

@@ -1,4 +1,4 @@
-"""The real app on real PostgreSQL; journeys behind it are played where Temporal is not the point."""
+"""The real app on real PostgreSQL; journeys are played where Temporal is not the point."""
 
 from collections.abc import AsyncIterator, Callable
 
