@@ -91,6 +91,7 @@ async def test_a_command_that_needs_no_words_needs_no_body(
     ],
 )
 async def test_a_command_that_does_not_fit_is_refused_naming_the_field(
+    caseworker: httpx.AsyncClient,
     journey: str,
     command: str,
     change: dict[str, object],

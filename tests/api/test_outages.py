@@ -107,7 +107,7 @@ async def test_after_lost_connections_it_goes_on_by_itself(
         await connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": mine})
     await killer.dispose()
 
-    statuses = []
+    statuses: list[int] = []
     async with asyncio.timeout(10):
         while not statuses or statuses[-1] != 202:
             statuses.append(await send())

@@ -11,7 +11,7 @@ from tests.api.people import a_journey
 
 
 async def sent(client: httpx.AsyncClient, **change: object) -> tuple[dict[str, object], str]:
-    event = an_event(**change)
+    event = an_event() | change
     body = as_body(event)
     answer = await client.post("/v1/events", content=body, headers=signed(body))
     assert answer.status_code in (200, 202), answer.text

@@ -2,11 +2,13 @@
 
 import base64
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -120,7 +122,9 @@ def _now(seconds: float = 0) -> int:
     return int(time.time() + seconds)
 
 
-FORGERIES = {
+Forgery = Callable[[bytes], dict[str, str] | list[tuple[bytes, bytes]]]
+
+FORGERIES: dict[str, Forgery] = {
     "a foreign key": lambda body: signed(body, secret=FOREIGN),
     "another partner's key": lambda body: signed(body, secret=SECRETS["center-sz-01"][0]),
     "301 s old": lambda body: signed(body, at=_now(-301)),
@@ -213,7 +217,7 @@ async def test_a_new_key_is_known_at_once_and_a_revoked_one_soon_refused(
     patient = create_app(replace(deps, limits=Limits(partner_kept=timedelta(hours=1))))
     old, new = SECRETS["provider-sz-01"][0], FOREIGN
 
-    async def send(to: object, secret: str) -> int:
+    async def send(to: FastAPI, secret: str) -> int:
         body = as_body(an_event())
         async with client_of(to) as client:
             headers = signed(body, secret=secret)
