@@ -297,7 +297,9 @@ async def _until(
     backoff = Backoff()
     while not stop.is_set():
         try:
-            busy = await step()
+            if not await step():
+                backoff.reset()
+                await idle()
         except TemporalAway:
             log.warning("Temporal is away; what waits stays in PostgreSQL", step=step.__name__)
         except _POSTGRES_AWAY as error:
@@ -307,8 +309,6 @@ async def _until(
             log.exception("a step failed", step=step.__name__)
         else:
             backoff.reset()
-            if not busy:
-                await idle()
             continue
         await _pause(stop, backoff.pause())
 

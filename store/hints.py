@@ -5,6 +5,7 @@ from types import TracebackType
 
 import asyncpg
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 
@@ -19,6 +20,7 @@ class Hints:
         self._channel = channel
         self._hinted = asyncio.Event()
         self._connection: AsyncConnection | None = None
+        self._lost = False
 
     async def __aenter__(self) -> "Hints":
         return self
@@ -45,25 +47,28 @@ class Hints:
         self._hinted.set()
 
     async def _listen(self) -> None:
+        if self._lost:
+            await self._close()
         if self._connection is not None:
             return
         try:
-            connection = await self._engine.connect()
+            connection = self._connection = await self._engine.connect()
             raw = (await connection.get_raw_connection()).driver_connection
             assert isinstance(raw, asyncpg.Connection)
             await raw.add_listener(self._channel, self._heard)
-            raw.add_termination_listener(self._lost)
-        except (DBAPIError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            return
-        self._connection = connection
+            raw.add_termination_listener(self._terminated)
+        except (DBAPIError, PoolTimeout, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            await self._close()
 
     def _heard(self, *_: object) -> None:
         self._hinted.set()
 
-    def _lost(self, *_: object) -> None:
-        self._connection = None
+    def _terminated(self, *_: object) -> None:
+        self._lost = True
+        self._hinted.set()
 
     async def _close(self) -> None:
+        self._lost = False
         if self._connection is not None:
             connection, self._connection = self._connection, None
             await connection.invalidate()

@@ -21,15 +21,17 @@ class Start:
 
 _LEASE = text(
     """
-    UPDATE outbox SET token = nextval('lease_tokens'), leased_until = clock_timestamp() + :lease
-    WHERE journey_id IN (
+    WITH free AS (
         SELECT journey_id FROM outbox
         WHERE leased_until < clock_timestamp()
         ORDER BY written_at
         LIMIT :at_most
         FOR UPDATE SKIP LOCKED
     )
-    RETURNING journey_id, brief, token
+    UPDATE outbox SET token = nextval('lease_tokens'), leased_until = clock_timestamp() + :lease
+    FROM free
+    WHERE outbox.journey_id = free.journey_id
+    RETURNING outbox.journey_id, outbox.brief, outbox.token
     """
 ).bindparams(bindparam("lease", type_=Interval))
 _LINES = (bindparam("journeys", type_=ARRAY(Text)), bindparam("tokens", type_=ARRAY(BigInteger)))

@@ -12,6 +12,7 @@ from domain.events import EventType
 from domain.journal import ReceiptStatus, ReceiptUpdate, SharedReference
 from processes.relay import Relay
 from processes.relay_pace import Pace
+from store.database import create_engine
 from store.mailbox import lease_mail
 from store.outbox import lease_starts
 from store.records import PostgresJournal
@@ -229,6 +230,31 @@ async def test_while_temporal_is_away_everything_is_kept_and_then_carried_out(
     await cable.cut()
     assert (await batches_of(client, running_journey))[-1] == [receipts[0]]
     assert await batches_of(client, new_journey) == [[receipts[1]]]
+
+
+async def test_a_relay_goes_on_after_postgresql_dropped_every_connection(
+    store: AsyncEngine, client: Client, database_url: str
+) -> None:
+    journey_id = await opened(store)
+    async with store.connect() as connection:
+        others = (await connection.scalars(text("SELECT pid FROM pg_stat_activity"))).all()
+    relays_own = create_engine(database_url, pool_size=4)
+    async with relaying(relays_own, client, SHORT):
+        await started(store)
+        async with store.connect() as connection:
+            dropped = await connection.scalars(
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> ALL(:others) "
+                    "AND pid <> pg_backend_pid()"
+                ),
+                {"others": list(others)},
+            )
+            assert len(dropped.all()) >= 2
+        receipt = (await received(store, journey_id)).receipt
+        await has_fate(store, receipt, "delivered")
+    await relays_own.dispose()
+    assert await batches_of(client, journey_id) == [[receipt]]
 
 
 async def was_tried(engine: AsyncEngine, journey_id: str) -> bool:
