@@ -52,7 +52,7 @@ class ApiDependencies:
     clock: Callable[[], datetime] = _now
 
 
-def _dependencies(request: Request) -> ApiDependencies:
+async def _dependencies(request: Request) -> ApiDependencies:
     dependencies: ApiDependencies = request.app.state.dependencies
     return dependencies
 

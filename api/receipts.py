@@ -36,7 +36,7 @@ class Receipt(BaseModel):
 
 
 @router.get(
-    "/v1/events/{event_id}",
+    "/v1/events/{event_id:path}",
     response_model=Receipt,
     responses=documented(401, 403, 404, 422, 503),
     summary="What became of an event",

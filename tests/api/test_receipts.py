@@ -38,6 +38,17 @@ async def test_a_partner_finds_its_event_by_receipt_and_by_its_own_id(
     assert by_receipt.json()["settled_at"] is None
 
 
+async def test_a_senders_id_may_hold_a_slash(
+    app: FastAPI, issuer: Issuer, stranger: httpx.AsyncClient
+) -> None:
+    _, receipt = await sent(stranger, id="2026/03/7")
+
+    async with partner_client(app, issuer, "provider-sz-01") as provider:
+        found = await provider.get("/v1/events/2026/03/7")
+
+    assert found.json()["receipt"] == receipt
+
+
 async def test_a_repeat_has_a_receipt_of_its_own(
     app: FastAPI, issuer: Issuer, stranger: httpx.AsyncClient
 ) -> None:
