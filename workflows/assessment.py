@@ -1,6 +1,6 @@
 """The stage `assessment`: booking, sitting, marks by component, resit, retraining, certificate."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from temporalio import workflow
 
@@ -11,8 +11,17 @@ from domain.lifecycle import EntryKind
 from domain.plan import Component, PartnerOption
 from domain.stages import Pathway, State, StuckCause, Turn
 from partners.requests import Accepted, BookSitting
+from workflows.corrections import correct_past, corrects_past
+from workflows.days import day_of, moment_of
 from workflows.desk import Desk
-from workflows.marks import can_retrain, close_round, hear_ending, open_components
+from workflows.marks import (
+    can_retrain,
+    close_round,
+    hear_ending,
+    open_components,
+    order_retraining,
+    past_bookings,
+)
 from workflows.memory import ReleaseKind, Sitting
 from workflows.refusals import until_accepted
 from workflows.releases import give_back
@@ -46,8 +55,9 @@ async def register(desk: Desk) -> None:
     """Book what is still to be sat, and wait until every component has its date."""
     assessment = desk.memory.assessment
     if assessment.booking_ref is None:
+        await _take_corrections(desk)
         if not open_components(desk):
-            await _all_passed_before(desk)
+            _all_passed_before(desk)
             return
         if not await _book(desk):
             return
@@ -56,12 +66,9 @@ async def register(desk: Desk) -> None:
             key=f"schedule:{assessment.booking_ref}",
             events=(EventType.ASSESSMENT_SCHEDULED, EventType.ASSESSMENT_VOIDED),
             about=assessment.booking_ref,
-            components=tuple(
-                sitting.component
-                for sitting in assessment.sittings
-                if not sitting.scheduled and not sitting.ended
-            ),
+            components=tuple(s.component for s in assessment.sittings if not s.ended),
             partner=assessment.center.partner if assessment.center else None,
+            corrected=past_bookings(desk),
             within=desk.policy.assessment.scheduled_within,
             orders=("switch",),
             switches=SWITCH_CENTER,
@@ -75,16 +82,30 @@ async def register(desk: Desk) -> None:
         await _hear_date(desk, heard)
 
 
-async def _all_passed_before(desk: Desk) -> None:
-    """Every component is credited from an earlier journey: nothing is sat again."""
+async def _take_corrections(desk: Desk) -> None:
+    """Corrections of earlier rounds that came in the meantime count before anything is booked."""
+    wanted = Wait(
+        key="corrections",
+        corrected=past_bookings(desk),
+        cause=StuckCause.PARTNER_SILENT,
+        turn=Turn.NOBODY,
+    )
+    while (heard := desk.take(wanted)) is not None:
+        await correct_past(desk, heard)
+
+
+def _all_passed_before(desk: Desk) -> None:
+    """Every component is passed and kept, by credit or by correction: nothing is sat again."""
     desk.move(EntryKind.SITTING_SCHEDULED, detail="every component is credited", rule="marks.keep")
     desk.move(EntryKind.SITTING_HELD)
-    await close_round(desk)
+    close_round(desk)
 
 
 async def _book(desk: Desk) -> bool:
     """True once the center took the booking; False where a person has to name a center."""
     brief, assessment = desk.brief, desk.memory.assessment
+    if assessment.center is not None and not may_assess(desk, assessment.center, workflow.now()):
+        _turn_from(desk, assessment.center)
     center = assessment.center = assessment.center or _next_center(desk)
     if center is None:
         await _without_center(desk)
@@ -124,6 +145,17 @@ async def _book(desk: Desk) -> bool:
     return True
 
 
+def _turn_from(desk: Desk, center: PartnerOption) -> None:
+    """A center that may not assess this trainee today is not asked."""
+    desk.note(
+        EntryKind.PARTNER_SWITCHED,
+        detail=f"may not assess this trainee on {day_of(workflow.now()).isoformat()}",
+        rule="booking.assessor_authorized",
+        partner=center.partner,
+    )
+    desk.memory.assessment.center = None
+
+
 async def _without_center(desk: Desk) -> None:
     heard = await desk.hear(
         Wait(
@@ -145,19 +177,25 @@ async def _without_center(desk: Desk) -> None:
 
 
 async def _hear_date(desk: Desk, heard: Fact) -> None:
-    assessment = desk.memory.assessment
-    data = heard.data
+    """Note a component's date, or its loss; once each has either, the booking stands."""
+    if corrects_past(desk, heard):
+        await correct_past(desk, heard)
+        return
+    data, sittings = heard.data, desk.memory.assessment.sittings
     if isinstance(data, AssessmentVoided):
         _sitting(desk, data.component).lost = True
         desk.note(EntryKind.FACT_RECORDED, heard=heard, detail=f"{data.component} voided")
     else:
         assert isinstance(data, AssessmentScheduled)
+        at = moment_of(data.at) if data.at is not None else None
         sitting = _sitting(desk, data.component)
-        sitting.scheduled, sitting.at = True, data.at and _aware(data.at)
-        if sitting.at is not None and not await _date_suits(desk, heard, sitting.at):
+        sitting.scheduled, sitting.at = True, at
+        when = f" on {at.isoformat()}" if at else ""
+        desk.note(EntryKind.FACT_RECORDED, heard=heard, detail=f"{data.component} is sat{when}")
+        if at is not None and not await _date_suits(desk, heard, at):
             return
-        desk.note(EntryKind.FACT_RECORDED, heard=heard, detail=f"{data.component} has its date")
-    sittings = assessment.sittings
+    if desk.memory.state is not State.REGISTERING:
+        return
     if all(sitting.ended for sitting in sittings):
         desk.move(EntryKind.SITTING_LOST, rule="absence.center_cancels")
         lose_booking(desk)
@@ -170,16 +208,20 @@ async def _date_suits(desk: Desk, heard: Fact, at: datetime) -> bool:
     assessment = desk.memory.assessment
     too_late = assessment.resit_until is not None and at > assessment.resit_until
     if too_late and can_retrain(desk):
-        desk.move(EntryKind.RETRAINING_ORDERED, heard=heard, rule="marks.resit_within")
-        assessment.resit_until, assessment.resits_since_training = None, 0
+        if desk.memory.state is State.SCHEDULED:
+            desk.move(EntryKind.SITTING_LOST, heard=heard, rule="marks.resit_within")
+        order_retraining(desk, "no resit within its limit", "marks.resit_within", heard)
         await _cancel_booking(desk)
         return False
-    if assessment.center is not None and not assessment.center.authorized_on(at.date()):
+    center = assessment.center
+    if center is not None and not center.authorized_on(day_of(at)):
+        if desk.memory.state is State.SCHEDULED:
+            desk.move(EntryKind.SITTING_LOST, heard=heard, rule="booking.assessor_authorized")
         desk.note(
             EntryKind.PARTNER_SWITCHED,
-            detail=f"not authorized on {at.date().isoformat()}",
+            detail=f"not authorized on {day_of(at).isoformat()}",
             rule="booking.assessor_authorized",
-            partner=assessment.center.partner,
+            partner=center.partner,
         )
         assessment.center = None
         await _cancel_booking(desk)
@@ -190,37 +232,61 @@ async def _date_suits(desk: Desk, heard: Fact, at: datetime) -> bool:
 async def wait_for_sitting(desk: Desk) -> None:
     """Until the first component's hour, or what the center reports before."""
     assessment = desk.memory.assessment
-    hours = [sitting.at for sitting in assessment.sittings if sitting.at is not None]
-    first = min(hours, default=None)
+    open_ones = [sitting for sitting in assessment.sittings if not sitting.ended]
+    if not open_ones:
+        desk.move(EntryKind.SITTING_LOST, rule="absence.center_cancels")
+        lose_booking(desk)
+        return
+    first = min((sitting.at for sitting in open_ones if sitting.at is not None), default=None)
     if first is None or first <= workflow.now():
         desk.move(EntryKind.SITTING_HELD)
         return
-    heard = await hear_ending(desk, wake_at=first, orders=("switch",), switches=SWITCH_CENTER)
+    heard = await hear_ending(desk, SWITCH_CENTER, moved=True, wake_at=first)
     if isinstance(heard, Instruction):
         await _switch_center(desk, heard)
-    elif isinstance(heard, Woken) or not all(s.ended and s.lost for s in assessment.sittings):
+    elif isinstance(heard, Fact) and heard.type is EventType.ASSESSMENT_SCHEDULED:
+        await _hear_date(desk, heard)
+    elif corrects_past(desk, heard):
+        assert isinstance(heard, Fact)
+        await correct_past(desk, heard)
+    elif isinstance(heard, Woken) or any(s.ended and not s.lost for s in assessment.sittings):
         desk.move(EntryKind.SITTING_HELD)
-    else:
-        desk.move(EntryKind.SITTING_LOST, rule="absence.center_cancels")
-        lose_booking(desk)
 
 
 async def hear_results(desk: Desk) -> None:
     """Hear every component's end, then see what follows from the marks."""
-    assessment = desk.memory.assessment
-    if any(not sitting.ended for sitting in assessment.sittings):
-        await hear_ending(desk)
+    if all(sitting.ended for sitting in desk.memory.assessment.sittings):
+        close_round(desk)
         return
-    await close_round(desk)
+    heard = await hear_ending(desk, SWITCH_CENTER)
+    if isinstance(heard, Instruction):
+        await _switch_while_silent(desk, heard)
+    elif corrects_past(desk, heard):
+        assert isinstance(heard, Fact)
+        await correct_past(desk, heard)
+
+
+async def _switch_while_silent(desk: Desk, heard: Instruction) -> None:
+    """What the silent center has not reported is sat elsewhere; what it reported stands."""
+    assessment = desk.memory.assessment
+    silent = assessment.booking_ref
+    for sitting in assessment.sittings:
+        sitting.lost = sitting.lost or not sitting.ended
+    _choose_center(desk, heard)
+    if silent is not None:
+        desk.end_reference(silent)
+        await give_back(desk, silent)
+    close_round(desk)
 
 
 async def await_certificate(desk: Desk) -> None:
-    """The issuer has the policy's limit from the pass."""
+    """The issuer has the policy's limit from the pass; until then a result may be corrected."""
     assessment = desk.memory.assessment
     heard = await desk.hear(
         Wait(
-            key="certificate",
+            key=f"certificate:{len(assessment.rounds)}",
             events=(EventType.CERTIFICATE_ISSUED,),
+            corrected=past_bookings(desk),
             since=assessment.passed_at,
             within=desk.policy.assessment.certificate_within,
             cause=StuckCause.PARTNER_SILENT,
@@ -228,6 +294,9 @@ async def await_certificate(desk: Desk) -> None:
         )
     )
     assert isinstance(heard, Fact)
+    if corrects_past(desk, heard):
+        await correct_past(desk, heard)
+        return
     assert isinstance(heard.data, CertificateIssued)
     assessment.certificate = heard.data.number
     assessment.certified_at = workflow.now()
@@ -243,15 +312,20 @@ def open_placement(desk: Desk) -> None:
 
 
 async def _switch_center(desk: Desk, heard: Instruction) -> None:
-    command, assessment = heard.order.command, desk.memory.assessment
-    assert isinstance(command, Switch)
-    desk.note(EntryKind.PARTNER_SWITCHED, by=heard.order.by, detail=command.reason)
+    _choose_center(desk, heard)
     if desk.memory.state is State.SCHEDULED:
         desk.move(EntryKind.SITTING_LOST, by=heard.order.by)
+    await _cancel_booking(desk)
+
+
+def _choose_center(desk: Desk, heard: Instruction) -> None:
+    """The center that a person named; the next of the plan where she named none."""
+    command = heard.order.command
+    assert isinstance(command, Switch)
+    desk.note(EntryKind.PARTNER_SWITCHED, by=heard.order.by, detail=command.reason)
     plan = desk.memory.need.plan
     options = plan.centers if plan else ()
-    assessment.center = next((o for o in options if o.partner == command.to), None)
-    await _cancel_booking(desk)
+    desk.memory.assessment.center = next((o for o in options if o.partner == command.to), None)
 
 
 async def _cancel_booking(desk: Desk) -> None:
@@ -287,12 +361,8 @@ def may_assess(desk: Desk, center: PartnerOption, at: datetime) -> bool:
         desk.brief.pathway is Pathway.IN_SERVICE and center.organization == desk.brief.employer
     )
     trained = center.organization in desk.memory.training.trainer_organizations
-    return center.authorized_on(at.date()) and (own_staff or not trained)
+    return center.authorized_on(day_of(at)) and (own_staff or not trained)
 
 
 def _sitting(desk: Desk, component: Component) -> Sitting:
     return next(s for s in desk.memory.assessment.sittings if s.component is component)
-
-
-def _aware(at: datetime) -> datetime:
-    return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -147,7 +147,7 @@ class Desk:
         now = workflow.now()
         while self.inbox:
             self.mail.sort(self.inbox.pop(0), now)
-        self.mail.give_up_early(now)
+        self.mail.sift(now)
 
     def _obey_tickets(self) -> Ticket | None:
         """Carry out what staff ask; a step's own command is handed to the step."""

@@ -1,6 +1,6 @@
 """Employment is followed up after placement: checks after the start, or back to matching."""
 
-from datetime import UTC, datetime, time
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 
@@ -9,6 +9,7 @@ from domain.durations import Unit
 from domain.events import EmploymentEnded, EmploymentRetained, EventType
 from domain.lifecycle import EntryKind
 from domain.stages import Outcome, State, StuckCause, Turn
+from workflows.days import moment_of
 from workflows.desk import Desk
 from workflows.memory import Ending
 from workflows.waits import Fact, Instruction, JourneyEnded, Wait
@@ -17,7 +18,7 @@ from workflows.waits import Fact, Instruction, JourneyEnded, Wait
 async def follow_up(desk: Desk) -> None:
     """Hear a confirmation for each check; the last one closes the journey as retained."""
     placement, rules = desk.memory.placement, desk.policy.placement
-    open_checks = [i for i in range(len(rules.follow_ups)) if i not in placement.confirmed]
+    open_checks = _open_checks(desk)
     if desk.memory.state is State.STARTED:
         desk.move(EntryKind.FOLLOW_UP_OPENED)
     if not open_checks:
@@ -41,35 +42,54 @@ async def follow_up(desk: Desk) -> None:
         raise _ending(Outcome.PLACED, EntryKind.PLACED, heard)
     assert isinstance(heard, Fact)
     if isinstance(heard.data, EmploymentRetained):
-        _confirm(desk, heard, heard.data, open_checks)
+        _confirm(desk, heard, heard.data, started_at)
     elif isinstance(heard.data, EmploymentEnded):
         _end_employment(desk, heard, heard.data, started_at)
 
 
-def _confirm(desk: Desk, heard: Fact, data: EmploymentRetained, open_checks: list[int]) -> None:
-    """Mark the check that the event names, else the first open one."""
-    rules = desk.policy.placement
-    named = [
-        check
-        for check in open_checks
-        if data.month is not None
-        and rules.follow_ups[check].unit is Unit.MONTHS
-        and rules.follow_ups[check].amount == data.month
-    ]
-    check = (named or open_checks)[0]
-    desk.memory.placement.confirmed.append(check)
-    desk.note(
-        EntryKind.FACT_RECORDED,
-        heard=heard,
-        detail=f"still at work, check {check + 1} of {len(rules.follow_ups)}",
+def _open_checks(desk: Desk) -> list[int]:
+    """Checks not yet confirmed: by name, or in turn by a confirmation that names none."""
+    placement, checks = desk.memory.placement, desk.policy.placement.follow_ups
+    unnamed = [check for check in range(len(checks)) if check not in placement.confirmed]
+    return unnamed[placement.confirmed_unnamed :]
+
+
+def _confirm(desk: Desk, heard: Fact, data: EmploymentRetained, started_at: datetime) -> None:
+    """Mark the check that the event names, else the first open one; never one still to come."""
+    placement, checks = desk.memory.placement, desk.policy.placement.follow_ups
+    check = next(
+        (
+            number
+            for number, after in enumerate(checks)
+            if after.unit is Unit.MONTHS and after.amount == data.month
+        ),
+        None,
     )
+    asked = _open_checks(desk)[0] if check is None else check
+    told = f"check {asked + 1} of {len(checks)}"
+    if data.date is not None and moment_of(data.date) < _day_before(
+        checks[asked].after(started_at)
+    ):
+        desk.note(EntryKind.FACT_RECORDED, heard=heard, detail=f"still at work, before {told}")
+        return
+    if check is None:
+        placement.confirmed_unnamed += 1
+    elif check not in placement.confirmed:
+        placement.confirmed.append(check)
+    desk.note(EntryKind.FACT_RECORDED, heard=heard, detail=f"still at work, {told}")
+
+
+def _day_before(moment: datetime) -> datetime:
+    """A date tells a day only: the check's own day counts from its start."""
+    return moment - timedelta(days=1)
 
 
 def _end_employment(desk: Desk, heard: Fact, data: EmploymentEnded, started_at: datetime) -> None:
     """An end inside the follow-up leads back to matching; a later one changes nothing."""
     placement = desk.memory.placement
     last = desk.policy.placement.follow_ups[-1].after(started_at)
-    if data.date is not None and datetime.combine(data.date, time.min, tzinfo=UTC) > last:
+    ended_at = moment_of(data.date) if data.date is not None else workflow.now()
+    if ended_at > last:
         desk.note(EntryKind.FACT_RECORDED, heard=heard, detail="ended after the follow-up")
         return
     ended, placement.referral_ref = placement.referral_ref, None

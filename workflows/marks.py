@@ -1,6 +1,7 @@
 """Marks by component: what an ended sitting means, and what follows from a round of them."""
 
-from datetime import UTC, date, datetime, time
+from datetime import datetime
+from decimal import Decimal
 
 from temporalio import workflow
 
@@ -9,9 +10,12 @@ from domain.events import AssessmentAbsent, AssessmentResult, AssessmentVoided, 
 from domain.lifecycle import EntryKind
 from domain.plan import Component, ComponentCredit
 from domain.stages import Outcome, Pathway, StuckCause, Turn
+from workflows.days import day_of, moment_of
 from workflows.desk import Desk
-from workflows.memory import Ending, Passed, Sitting
+from workflows.memory import Ending, Passed, Round, Sitting
 from workflows.waits import Fact, Heard, JourneyEnded, Wait
+
+ENDINGS = (EventType.ASSESSMENT_RESULT, EventType.ASSESSMENT_ABSENT, EventType.ASSESSMENT_VOIDED)
 
 
 def open_components(desk: Desk) -> tuple[Component, ...]:
@@ -25,47 +29,58 @@ def open_components(desk: Desk) -> tuple[Component, ...]:
     return tuple(c for c in rules.components[desk.brief.level] if c not in kept)
 
 
+def past_bookings(desk: Desk) -> tuple[str, ...]:
+    """Bookings whose round is over; their results can still be corrected."""
+    return tuple(each.booking_ref for each in desk.memory.assessment.rounds)
+
+
 async def hear_ending(
     desk: Desk,
+    switches: tuple[PartnerKind, ...],
     *,
+    moved: bool = False,
     wake_at: datetime | None = None,
-    orders: tuple[str, ...] = (),
-    switches: tuple[PartnerKind, ...] = (),
 ) -> Heard:
     """Hear the result, absence or loss of one component that has not ended, and note it.
 
-    Results are due the policy's limit after the last component's sitting.
+    Results are due the policy's limit after the day sat: a component sat later has its own, later
+    deadline. `moved`: a corrected date is heard too, and left to the caller, as a correction of an
+    earlier booking is.
     """
     assessment = desk.memory.assessment
+    current = assessment.booking_ref
+    open_ones = [s for s in assessment.sittings if not s.ended]
+    sat_at = min((s.at for s in open_ones if s.at is not None), default=None)
     heard = await desk.hear(
         Wait(
-            key=f"results:{assessment.booking_ref}",
-            events=(
-                EventType.ASSESSMENT_RESULT,
-                EventType.ASSESSMENT_ABSENT,
-                EventType.ASSESSMENT_VOIDED,
-            ),
-            about=assessment.booking_ref,
-            components=tuple(s.component for s in assessment.sittings if not s.ended),
+            key=f"results:{current}:{sat_at.isoformat() if sat_at else 'undated'}",
+            events=(*ENDINGS, EventType.ASSESSMENT_SCHEDULED) if moved else ENDINGS,
+            about=current,
+            components=tuple(s.component for s in open_ones),
             partner=assessment.center.partner if assessment.center else None,
-            since=max((s.at for s in assessment.sittings if s.at is not None), default=None),
+            corrected=(*((current,) if current else ()), *past_bookings(desk)),
+            since=sat_at,
             within=desk.policy.assessment.results_within,
             wake_at=wake_at,
-            orders=orders,
+            orders=("switch",),
             switches=switches,
             cause=StuckCause.PARTNER_SILENT,
             turn=Turn.PARTNER,
         )
     )
-    if isinstance(heard, Fact):
-        _mark_down(desk, heard)
+    if isinstance(heard, Fact) and heard.type in ENDINGS and heard.ref in (None, current):
+        mark_down(desk, heard, assessment.sittings)
     return heard
 
 
-def _mark_down(desk: Desk, heard: Fact) -> None:
+def mark_down(desk: Desk, heard: Fact, sittings: list[Sitting]) -> None:
+    """Note how a component's sitting ended; a correction takes the place of what was noted."""
     data = heard.data
     assert isinstance(data, AssessmentResult | AssessmentAbsent | AssessmentVoided)
-    sitting = next(s for s in desk.memory.assessment.sittings if s.component is data.component)
+    sitting = next(s for s in sittings if s.component is data.component)
+    if sitting.mark is not None:
+        _forget_pass(desk, sitting)
+    sitting.mark, sitting.absent, sitting.lost = None, False, False
     match data:
         case AssessmentResult():
             _mark_result(desk, heard, data, sitting)
@@ -83,57 +98,75 @@ def _mark_down(desk: Desk, heard: Fact) -> None:
             )
 
 
+def _forget_pass(desk: Desk, sitting: Sitting) -> None:
+    assessment = desk.memory.assessment
+    assessment.passed = [p for p in assessment.passed if p.component is not sitting.component]
+
+
 def _mark_result(desk: Desk, heard: Fact, data: AssessmentResult, sitting: Sitting) -> None:
     """Pass or fail by the policy's mark; refused from who may not assess on the day sat."""
     assessment = desk.memory.assessment
-    sat_at = _moment(data.sat_at) or sitting.at or workflow.now()
-    if assessment.center is not None and not assessment.center.authorized_on(sat_at.date()):
+    told_at = moment_of(data.sat_at) if data.sat_at is not None else sitting.at
+    sat_at = min(told_at or workflow.now(), workflow.now())
+    plan = desk.memory.need.plan
+    centers = [c for c in (plan.centers if plan else ()) if c.partner == heard.partner]
+    if not all(center.authorized_on(day_of(sat_at)) for center in centers):
         sitting.lost = True
         desk.reject(
             heard,
             "booking.assessor_authorized",
-            f"the center was not authorized on {sat_at.date().isoformat()}",
+            f"the center was not authorized on {day_of(sat_at).isoformat()}",
         )
         return
     sitting.mark, sitting.at, sitting.receipt = data.mark, sat_at, heard.receipt
-    passed = data.mark >= desk.policy.assessment.pass_mark
+    sitting.passed = reaches(data, desk.policy.assessment.pass_mark)
     desk.note(
         EntryKind.FACT_RECORDED,
         heard=heard,
-        detail=f"{data.component}: {data.mark:g}, {'passed' if passed else 'failed'}",
+        detail=f"{data.component}: {data.mark:g}, {'passed' if sitting.passed else 'failed'}",
         rule="marks.pass_mark",
     )
-    if passed:
-        assessment.passed = [p for p in assessment.passed if p.component is not data.component]
+    if sitting.passed:
+        _forget_pass(desk, sitting)
         assessment.passed.append(Passed(component=data.component, at=sat_at))
         desk.journal.credit_component(ComponentCredit(component=data.component, passed_at=sat_at))
 
 
-async def close_round(desk: Desk) -> None:
+def reaches(data: AssessmentResult, pass_mark: float) -> bool:
+    """Whether `raw` of `max` points reaches the pass mark (0 to 100), without rounding."""
+    raw, most, least = (Decimal(str(number)) for number in (data.raw, data.max, pass_mark))
+    return raw * 100 >= least * most
+
+
+def failed_of(sittings: list[Sitting]) -> list[Component]:
+    """The components that used the attempt: sat and failed, or absent without excuse."""
+    return [s.component for s in sittings if s.absent or (s.mark is not None and not s.passed)]
+
+
+def close_round(desk: Desk) -> None:
     """Every component of the booking has ended: passed, resit, retraining, exhausted, or again."""
-    assessment, rules = desk.memory.assessment, desk.policy.assessment
-    failed = [
-        sitting.component
-        for sitting in assessment.sittings
-        if sitting.absent or (sitting.mark is not None and sitting.mark < rules.pass_mark)
-    ]
-    ended, assessment.booking_ref, assessment.sittings = assessment.booking_ref, None, []
+    assessment = desk.memory.assessment
+    ended, sittings = assessment.booking_ref, assessment.sittings
+    failed = failed_of(sittings)
+    assessment.booking_ref, assessment.sittings = None, []
+    if ended is not None:
+        assessment.rounds.append(Round(booking_ref=ended, sittings=sittings, failed=bool(failed)))
+    desk.used_up(ended)
     if failed:
-        await _after_failing(desk, ", ".join(failed))
+        assessment.failed_attempts += 1
+        follow_failure(desk, failed)
     elif open_components(desk):
         desk.move(EntryKind.SITTING_LOST, detail="booked again; no attempt is used")
     else:
         assessment.passed_at = workflow.now()
         assessment.resit_until = None
         desk.move(EntryKind.ASSESSMENT_PASSED, rule="marks.pass_mark")
-    desk.used_up(ended)
 
 
-async def _after_failing(desk: Desk, failed: str) -> None:
+def follow_failure(desk: Desk, failed: list[Component]) -> None:
     """One resit within its limit, then retraining; so many attempts in all."""
     assessment, rules = desk.memory.assessment, desk.policy.assessment
-    assessment.failed_attempts += 1
-    told = f"attempt {assessment.failed_attempts} of {rules.attempts}: {failed} failed"
+    told = f"attempt {assessment.failed_attempts} of {rules.attempts}: {', '.join(failed)} failed"
     if assessment.failed_attempts >= rules.attempts:
         raise JourneyEnded(
             Ending(
@@ -148,21 +181,19 @@ async def _after_failing(desk: Desk, failed: str) -> None:
         assessment.resit_until = rules.resit_within.after(workflow.now())
         desk.move(EntryKind.RESIT_GRANTED, detail=told, rule="marks.resit")
         return
+    order_retraining(desk, told, "marks.retrain")
+
+
+def order_retraining(desk: Desk, told: str, rule: str, heard: Fact | None = None) -> None:
+    """Back to training; afterwards the plan's centers are asked anew."""
+    assessment = desk.memory.assessment
     assessment.resits_since_training = 0
     assessment.resit_until = None
     assessment.asked, assessment.center = [], None
-    desk.move(EntryKind.RETRAINING_ORDERED, detail=told, rule="marks.retrain")
+    desk.move(EntryKind.RETRAINING_ORDERED, heard=heard, detail=told, rule=rule)
 
 
 def can_retrain(desk: Desk) -> bool:
     """Where no module is left to take, or by recognition only, there is nothing to retrain."""
     plan = desk.memory.need.plan
     return desk.brief.pathway is not Pathway.RPL_ONLY and plan is not None and bool(plan.modules)
-
-
-def _moment(sat_at: date | datetime | None) -> datetime | None:
-    if sat_at is None:
-        return None
-    if not isinstance(sat_at, datetime):
-        sat_at = datetime.combine(sat_at, time.min)
-    return sat_at if sat_at.tzinfo else sat_at.replace(tzinfo=UTC)

@@ -85,6 +85,7 @@ class Sitting(Remembered):
     scheduled: bool = False
     at: datetime | None = None
     mark: float | None = None
+    passed: bool = False
     absent: bool = False
     lost: bool = False
     receipt: str | None = None
@@ -92,6 +93,14 @@ class Sitting(Remembered):
     @property
     def ended(self) -> bool:
         return self.mark is not None or self.absent or self.lost
+
+
+class Round(Remembered):
+    """A booking whose components have all ended; corrections may still change its marks."""
+
+    booking_ref: str
+    sittings: list[Sitting]
+    failed: bool
 
 
 class Passed(Word):
@@ -107,6 +116,7 @@ class Assessment(Remembered):
     booking_ref: str | None = None
     sittings: list[Sitting] = Field(default_factory=list)
     passed: list[Passed] = Field(default_factory=list)
+    rounds: list[Round] = Field(default_factory=list)
     failed_attempts: int = 0
     resits_since_training: int = 0
     resit_until: datetime | None = None
@@ -124,6 +134,7 @@ class Placement(Remembered):
     accepted: bool = False
     started_at: datetime | None = None
     confirmed: list[int] = Field(default_factory=list)
+    confirmed_unnamed: int = 0
     employments: int = 0
 
 

@@ -229,6 +229,7 @@ def _resume(desk: "Desk", ticket: Ticket) -> None:
         memory.assessment.resit_until += held_for
     if memory.placement.limit_at is not None:
         memory.placement.limit_at += held_for
+    desk.mail.keep_longer(held_for)
     desk.note(EntryKind.RESUMED, by=ticket.order.by)
 
 

@@ -1,6 +1,6 @@
 """The stage `placement`: matching, referral, offer, start, follow-up; or a promotion in service."""
 
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, timedelta
 
 from temporalio import workflow
 
@@ -14,9 +14,10 @@ from domain.events import (
     ReferralAccepted,
 )
 from domain.lifecycle import EntryKind
-from domain.plan import Vacancy
+from domain.plan import PartnerOption, Vacancy
 from domain.stages import Outcome, State, StuckCause, Turn
-from partners.requests import Accepted, FindVacancies, MakeReferral, Vacancies
+from partners.requests import Accepted, FindVacancies, MakeReferral
+from workflows.days import day_of, moment_of
 from workflows.desk import Desk
 from workflows.follow_up import follow_up
 from workflows.memory import Ending, ReleaseKind
@@ -63,13 +64,12 @@ async def match_vacancy(desk: Desk) -> None:
     if vacancy is not None:
         await _refer(desk, vacancy)
         return
+    referred = desk.asked_times("referral")
     heard = await desk.hear(
         Wait(
-            key="first_referral"
-            if placement.employments == 0
-            else f"match:{placement.employments}",
+            key=f"match:{referred}" if referred else "first_referral",
             needed="vacancy",
-            since=desk.memory.assessment.certified_at if placement.employments == 0 else None,
+            since=None if referred else desk.memory.assessment.certified_at,
             within=desk.policy.placement.first_referral_within,
             wake_at=_next_search(desk),
             orders=("retry", "switch", "decide"),
@@ -125,37 +125,63 @@ async def _decide_search(desk: Desk) -> None:
 
 
 async def _find_vacancy(desk: Desk) -> Vacancy | None:
-    """The next match that was not tried: a person's choice first, never a blacklisted employer."""
+    """The next match that was not tried: a person's choice first, then the journey's own vacancy.
+
+    A blacklisted employer's never is one.
+    """
     brief, plan, placement = desk.brief, desk.memory.need.plan, desk.memory.placement
-    blacklisted = desk.policy.placement.blacklisted_employers
+    wanted = [
+        ref for ref in (placement.chosen, brief.vacancy_ref) if ref and ref not in placement.tried
+    ]
+    best: Vacancy | None = None
     for service in plan.job_services if plan else ():
-        found = await desk.call(
-            "placement",
-            PlacementActivities.find_vacancies,
-            FindVacancies(
-                partner=service.partner, occupation=brief.occupation, region=brief.job_region
-            ),
-            keep_clock=True,
+        found = _best(desk, await _open_vacancies(desk, service), wanted)
+        if found is not None and (best is None or _rank(found, wanted) < _rank(best, wanted)):
+            best, placement.service = found, service.partner
+        if best is not None and _rank(best, wanted) == 0:
+            break
+    return best
+
+
+async def _open_vacancies(desk: Desk, service: PartnerOption) -> tuple[Vacancy, ...]:
+    """What a job service lists, best match first; nothing where it refuses to tell."""
+    found = await desk.call(
+        "placement",
+        PlacementActivities.find_vacancies,
+        FindVacancies(
+            partner=service.partner,
+            occupation=desk.brief.occupation,
+            region=desk.brief.job_region,
+        ),
+        keep_clock=True,
+    )
+    if isinstance(found, ServiceRefused):
+        desk.note(
+            EntryKind.WARNED,
+            detail=f"the vacancies were refused: {found.code}",
+            partner=service.partner,
         )
-        if isinstance(found, ServiceRefused):
-            desk.note(
-                EntryKind.WARNED,
-                detail=f"the vacancies were refused: {found.code}",
-                partner=service.partner,
-            )
-            continue
-        assert isinstance(found, Vacancies)
-        open_ones = [
+        return ()
+    return found.vacancies
+
+
+def _best(desk: Desk, listed: tuple[Vacancy, ...], wanted: list[str]) -> Vacancy | None:
+    blacklisted = desk.policy.placement.blacklisted_employers
+    return min(
+        (
             vacancy
-            for vacancy in found.vacancies
-            if vacancy.vacancy_ref not in placement.tried and vacancy.employer not in blacklisted
-        ]
-        preferred = (placement.chosen, brief.vacancy_ref)
-        open_ones.sort(key=lambda vacancy: vacancy.vacancy_ref not in preferred)
-        if open_ones:
-            desk.memory.placement.service = service.partner
-            return open_ones[0]
-    return None
+            for vacancy in listed
+            if vacancy.vacancy_ref not in desk.memory.placement.tried
+            and vacancy.employer not in blacklisted
+        ),
+        key=lambda vacancy: _rank(vacancy, wanted),
+        default=None,
+    )
+
+
+def _rank(vacancy: Vacancy, wanted: list[str]) -> int:
+    """0 for what is wanted most; the same for whatever nobody named."""
+    return wanted.index(vacancy.vacancy_ref) if vacancy.vacancy_ref in wanted else len(wanted)
 
 
 async def _refer(desk: Desk, vacancy: Vacancy) -> None:
@@ -239,9 +265,12 @@ async def hear_start(desk: Desk) -> None:
         )
     )
     if isinstance(heard, Fact) and isinstance(heard.data, EmploymentStarted):
-        placement.started_at = _start_of_work(heard.data.date)
-        placement.confirmed = []
+        placement.started_at = _start_of_work(desk, heard.data.date)
+        placement.confirmed, placement.confirmed_unnamed = [], 0
         placement.employments += 1
+        desk.memory.releases = [
+            held for held in desk.memory.releases if held.ref != placement.referral_ref
+        ]
         desk.move(EntryKind.EMPLOYMENT_STARTED, heard=heard, detail=heard.data.employer or "")
         return
     declined = isinstance(heard, Fact) and heard.type is EventType.OFFER_DECLINED
@@ -277,6 +306,7 @@ async def hear_promotion(desk: Desk) -> None:
         Wait(
             key="promotion",
             events=(EventType.PROMOTION_CONFIRMED,),
+            partner=desk.brief.employer,
             within=desk.policy.placement.promoted_within,
             cause=StuckCause.PARTNER_SILENT,
             turn=Turn.PARTNER,
@@ -284,13 +314,25 @@ async def hear_promotion(desk: Desk) -> None:
     )
     assert isinstance(heard, Fact)
     assert isinstance(heard.data, PromotionConfirmed)
+    if desk.brief.employer and heard.partner not in _employers(desk):
+        desk.reject(heard, "event.not_yours", "this is not the trainee's employer")
+        return
     desk.move(EntryKind.PROMOTION_CONFIRMED, heard=heard, detail=heard.data.new_level or "")
 
 
-def _start_of_work(day: date | None) -> datetime:
-    """The first day of work, and never later than its report."""
+def _employers(desk: Desk) -> tuple[str | None, ...]:
+    """The partner ids under which the trainee's own employer may speak."""
+    employer, plan = desk.brief.employer, desk.memory.need.plan
+    own = (o.partner for o in (plan.centers if plan else ()) if o.organization == employer)
+    return (employer, *own)
+
+
+def _start_of_work(desk: Desk, day: date | None) -> datetime:
+    """The first day of work as reported, no earlier than the journey and a year ahead at most."""
     now = workflow.now()
-    return now if day is None else min(datetime.combine(day, time.min, tzinfo=UTC), now)
+    if day is None or day == day_of(now):
+        return now
+    return min(max(moment_of(day), desk.brief.opened_at), now + timedelta(days=366))
 
 
 def _ending(outcome: Outcome, entry: EntryKind, heard: Instruction | None = None) -> JourneyEnded:

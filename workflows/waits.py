@@ -17,7 +17,8 @@ class Wait:
 
     `key` names it: the same key keeps its deadline. `events` are wanted in this order where
     several are at hand; they come under the shared reference `about`, for one of the open
-    `components` of an assessment, from the `partner` who was asked. It is due `within` a duration
+    `components` of an assessment, from the `partner` who was asked; corrections of an ended sitting
+    come under one of the booking references `corrected`. It is due `within` a duration
     counted from `since` (now where None). `orders` are the step's own
     commands that end it, with the `choices` and `switches` they may name. It ends by itself at
     `wake_at`, and at its deadline where `ends_overdue`; elsewhere it goes on, stuck for `cause`:
@@ -31,6 +32,7 @@ class Wait:
     about: str | None = None
     components: tuple[Component, ...] = ()
     partner: str | None = None
+    corrected: tuple[str, ...] = ()
     within: Duration | None = None
     since: datetime | None = None
     orders: tuple[str, ...] = ()
