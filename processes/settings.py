@@ -92,6 +92,10 @@ class Settings(BaseModel):
     """The issuer's JWKS, a file or an http(s) address; the local issuer's where not given."""
     audience: str = "journeyman"
     """`aud` of the staff's tokens."""
+    token: SecretStr | None = None
+    """The bearer token with which the command line asks the API; an embedded run issues its own."""
+    partner_secret: SecretStr | None = None
+    """The secret with which the command line signs an event; an embedded run keeps its own."""
 
     registry_url: HttpUrl | None = None
     enrollment_url: HttpUrl | None = None

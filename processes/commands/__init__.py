@@ -1,0 +1,1 @@
+"""The subcommands of `journeyman`, one file for each kind of user."""

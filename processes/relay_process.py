@@ -1,0 +1,45 @@
+"""The relay process: a relay on its database and Temporal, either of which may be away."""
+
+import asyncio
+from datetime import timedelta
+
+import structlog
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+
+from processes.embedded.ports import LOOPBACK, require_free
+from processes.relay import Relay
+from processes.relay_pace import Pace
+from processes.settings import Settings
+from processes.stores import engine_of, require_usable, with_database
+from processes.temporal_client import connect_temporal
+
+log = structlog.get_logger(__name__)
+
+
+async def run_relay(settings: Settings, stop: asyncio.Event) -> None:
+    """Carry events and starts until told to stop; what is in hand then is finished first.
+
+    Raises:
+        CommandFailed: the database can't be used.
+        PortTaken: naming the setting.
+    """
+    settings = with_database(settings)
+    port = settings.relay_metrics_port
+    require_free(port, "the relay's metrics", "JOURNEYMAN_RELAY_METRICS_PORT")
+    runtime = Runtime(
+        telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address=f"{LOOPBACK}:{port}"))
+    )
+    engine = engine_of(settings)
+    try:
+        await require_usable(settings, engine)
+        client = await connect_temporal(settings, lazy=True, runtime=runtime)
+        pace = Pace(
+            starts_per_second=settings.relay_starts_per_second,
+            batch=settings.relay_batch,
+            lease=timedelta(seconds=settings.relay_lease),
+            poll=timedelta(seconds=settings.relay_poll),
+        )
+        log.info("relay_ready")
+        await Relay(engine, client, pace).run(stop)
+    finally:
+        await engine.dispose()
