@@ -4,7 +4,8 @@ import hashlib
 from collections.abc import Iterable
 from datetime import date
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import and_, bindparam, func, or_, select
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.catalog import Catalog
@@ -39,15 +40,15 @@ _REGISTRY = (
     .order_by(func.length(partners.c.region).desc(), partners.c.partner_id)
     .limit(1)
 )
-_PLANNED_WITH = (
-    SenderKind.PROVIDER,
-    SenderKind.CENTER,
-    SenderKind.EMPLOYER,
-    SenderKind.JOB_SERVICE,
-)
 _PARTNERS = select(*COLUMNS).where(
-    partners.c.kind.in_(_PLANNED_WITH),
     func.left(partners.c.region, 2).in_(["", bindparam("delivery"), bindparam("job")]),
+    or_(
+        partners.c.kind.in_([SenderKind.PROVIDER, SenderKind.JOB_SERVICE]),
+        and_(
+            partners.c.kind.in_([SenderKind.CENTER, SenderKind.EMPLOYER]),
+            partners.c.authorizations.contains(bindparam("leave", type_=JSONB)),
+        ),
+    ),
 )
 _YEARS = select(journeys.c.years_of_service).where(journeys.c.journey_id == bindparam("journey_id"))
 
@@ -68,7 +69,7 @@ class PostgresPlanning:
     """Draws plans from the catalog, the partner registry and the person's credits."""
 
     def __init__(self, engine: AsyncEngine, catalog: Catalog) -> None:
-        self._engine = engine
+        self._single = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._catalog = catalog
 
     async def draw_plan(self, request: DrawPlan) -> Plan:
@@ -77,7 +78,7 @@ class PostgresPlanning:
         A list of partners may be empty: the journey is then stuck for want of capacity.
         """
         today = request.today.date()
-        async with self._engine.connect() as connection:
+        async with self._single.connect() as connection:
             live = await live_modules(connection, request.person_ref, today)
             near = await _partners_near(connection, request)
             years = (await connection.execute(_YEARS, {"journey_id": request.journey_id})).scalar()
@@ -102,7 +103,11 @@ class PostgresPlanning:
 async def _partners_near(connection: AsyncConnection, request: DrawPlan) -> tuple[PartnerRow, ...]:
     rows = await connection.execute(
         _PARTNERS,
-        {"delivery": request.delivery_region[:2], "job": request.job_region[:2]},
+        {
+            "delivery": request.delivery_region[:2],
+            "job": request.job_region[:2],
+            "leave": [{"occupation": request.occupation.code, "levels": [request.level]}],
+        },
     )
     return tuple(partner_of(row._mapping) for row in rows)
 
