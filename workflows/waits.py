@@ -45,8 +45,9 @@ class Wait:
 
     @property
     def awaited(self) -> tuple[str, ...]:
-        """What the caseload shows as awaited."""
-        return tuple(event.value for event in self.events) or (self.needed or self.key,)
+        """What the caseload shows as awaited: what is needed of a person first, then events."""
+        needed = (self.needed,) if self.needed else ()
+        return (*needed, *(event.value for event in self.events)) or (self.key,)
 
 
 @dataclass(frozen=True)
