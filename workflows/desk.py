@@ -69,6 +69,7 @@ class Desk:
         self.inbox: list[Delivery] = []
         self.tickets: list[Ticket] = []
         self.wait: Wait | None = None
+        self.kept_deadline: Deadline | None = None
         self._obeyed: list[Ticket] = []
         self._alarm = Alarm()
 
@@ -168,7 +169,7 @@ class Desk:
         self.stop_clock()
         if wait.within is None:
             return
-        since = wait.since or workflow.now()
+        since = wait.since or self.memory.held_since or workflow.now()
         due = await self.due(wait.within, since)
         self.memory.deadline = Deadline(
             key=wait.key,
@@ -233,7 +234,9 @@ class Desk:
 
     def stop_clock(self) -> None:
         """Nothing is awaited any more."""
-        self.clear("what was awaited has come")
+        deadline = self.memory.deadline
+        if deadline is not None:
+            self.clear(f"waits no longer for {', '.join(deadline.awaited)}")
         self.memory.deadline = None
 
     async def _pause(
@@ -327,8 +330,10 @@ class Desk:
             await self._wait_out_hold()
         if not keep_clock:
             self.stop_clock()
-        await self.record()
-        kept, self.memory.deadline = self.memory.deadline, self._call_deadline(service, request)
+        self.kept_deadline = self.memory.deadline
+        self.memory.deadline = self._call_deadline(service, request)
+        if await self.record():
+            self.memory.deadline = self._call_deadline(service, request)
         running: workflow.ActivityHandle[Answer] = workflow.start_activity_method(
             activity,
             request,
@@ -344,7 +349,7 @@ class Desk:
             if not await self.record():
                 await self._pause(running=running)
         self.clear(f"the {service} service answers again")
-        self.memory.deadline = kept
+        self.memory.deadline, self.kept_deadline = self.kept_deadline, None
         try:
             return running.result()
         except ActivityError as error:
@@ -377,7 +382,14 @@ class Desk:
     def end(self, ending: Ending) -> None:
         """The last move; what still waits is told that it comes too late."""
         self.stop_clock()
-        self.move(ending.entry, by=ending.by, detail=ending.reason, receipt=ending.receipt)
+        self.move(
+            ending.entry,
+            by=ending.by,
+            detail=ending.reason,
+            rule=ending.rule,
+            receipt=ending.receipt,
+            partner=ending.partner,
+        )
         self.settle_what_is_left()
 
     def settle_what_is_left(self) -> None:

@@ -63,8 +63,13 @@ class Release(Word):
 
 
 class Need(Remembered):
+    """`plan` is `drawn` with the partners that a person chose, in her order, where she did."""
+
     checked: bool = False
+    drawn: Plan | None = None
     plan: Plan | None = None
+    providers: tuple[str, ...] | None = None
+    centers: tuple[str, ...] | None = None
     credits: list[ModuleCredit] = Field(default_factory=list)
 
 
@@ -145,7 +150,9 @@ class Ending(Word):
     entry: EntryKind
     by: Actor
     reason: str = ""
+    rule: str | None = None
     receipt: str | None = None
+    partner: str | None = None
 
 
 class Kept(Word):

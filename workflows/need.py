@@ -4,10 +4,10 @@ from temporalio import workflow
 
 from activities.planning import PlanningActivities
 from activities.services import RegistryActivities
-from domain.commands import JOURNEYMAN, Approve, ChangePlan, Order
+from domain.commands import Actor, Approve, ChangePlan, Order
 from domain.events import CreditRecognized, EligibilityDecided, EventType
 from domain.lifecycle import EntryKind
-from domain.plan import ModuleCredit, PartnerOption, Plan
+from domain.plan import ModuleCredit, PartnerOption
 from domain.planning import DrawPlan
 from domain.stages import Outcome, Pathway, State, StuckCause, Turn
 from partners.requests import Accepted, CheckEligibility
@@ -89,6 +89,7 @@ async def check_eligibility(desk: Desk) -> None:
                 by=heard.by,
                 reason=", ".join(decided.rule_ids),
                 receipt=heard.receipt,
+                partner=heard.partner,
             )
         )
     desk.move(EntryKind.ELIGIBILITY_CONFIRMED, heard=heard, detail=", ".join(decided.rule_ids))
@@ -99,8 +100,8 @@ async def agree_plan(desk: Desk) -> None:
     need = desk.memory.need
     _take_credits(desk)
     if need.plan is None:
-        need.plan = await _draw(desk)
-        _tell_plan(desk, need.plan)
+        await _draw(desk)
+    assert need.plan is not None
     if not need.plan.needs_approval:
         desk.move(EntryKind.PLAN_AGREED, rule="plan.approval")
         return
@@ -126,16 +127,29 @@ async def _decide_plan(desk: Desk, order: Order) -> None:
         case Approve():
             desk.move(EntryKind.PLAN_AGREED, by=order.by, rule="plan.approval")
         case ChangePlan():
-            need = desk.memory.need
-            need.credits.extend(order.command.recognize)
-            drawn = await _draw(desk)
-            need.plan = drawn.model_copy(
-                update={
-                    "providers": _chosen(order.command.providers, drawn.providers),
-                    "centers": _chosen(order.command.centers, drawn.centers),
-                }
-            )
-            desk.note(EntryKind.PLAN_CHANGED, by=order.by, detail=order.command.reason)
+            await _change_plan(desk, order.command, order.by)
+
+
+async def _change_plan(desk: Desk, change: ChangePlan, by: Actor) -> None:
+    """Only what is named changes; it holds for plans that are drawn later, too."""
+    need = desk.memory.need
+    need.credits.extend(change.recognize)
+    desk.journal.credit_modules(change.recognize)
+    need.providers = change.providers or need.providers
+    need.centers = change.centers or need.centers
+    desk.note(EntryKind.PLAN_CHANGED, by=by, detail=_told(change))
+    await _draw(desk)
+
+
+def _told(change: ChangePlan) -> str:
+    parts = [change.reason]
+    if change.recognize:
+        parts.append(f"recognized: {', '.join(credit.module for credit in change.recognize)}")
+    if change.providers:
+        parts.append(f"providers: {', '.join(change.providers)}")
+    if change.centers:
+        parts.append(f"centers: {', '.join(change.centers)}")
+    return "; ".join(parts)
 
 
 def _chosen(
@@ -174,9 +188,11 @@ def _recognize(desk: Desk, heard: Fact) -> None:
     desk.note(EntryKind.FACT_RECORDED, heard=heard, detail=f"recognized: {', '.join(data.modules)}")
 
 
-async def _draw(desk: Desk) -> Plan:
-    brief = desk.brief
-    return await workflow.execute_local_activity_method(
+async def _draw(desk: Desk) -> None:
+    """Draw the plan from what is known now, with the partners that a person chose; tell it."""
+    brief, need = desk.brief, desk.memory.need
+    told = need.drawn.warnings if need.drawn else ()
+    drawn = need.drawn = await workflow.execute_local_activity_method(
         PlanningActivities.draw_plan,
         DrawPlan(
             journey_id=brief.journey_id,
@@ -188,23 +204,26 @@ async def _draw(desk: Desk) -> Plan:
             job_region=brief.job_region,
             employer=brief.employer,
             subsidized=brief.subsidized,
-            recognized=tuple(desk.memory.need.credits),
+            recognized=tuple(need.credits),
             policy=brief.policy,
             today=workflow.now(),
         ),
         start_to_close_timeout=LOOK_UP_WITHIN,
     )
-
-
-def _tell_plan(desk: Desk, plan: Plan) -> None:
-    for warning in plan.warnings:
-        desk.note(EntryKind.WARNED, detail=warning, rule="eligibility.warns_only")
-    hours = sum(module.hours for module in plan.modules)
+    need.plan = drawn.model_copy(
+        update={
+            "providers": _chosen(need.providers, drawn.providers),
+            "centers": _chosen(need.centers, drawn.centers),
+        }
+    )
+    for warning in drawn.warnings:
+        if warning not in told:
+            desk.note(EntryKind.WARNED, detail=warning, rule="eligibility.warns_only")
+    hours = sum(module.hours for module in drawn.modules)
     desk.note(
         EntryKind.PLAN_DRAWN,
-        by=JOURNEYMAN,
-        detail=f"{len(plan.modules)} modules of {hours} h to take, "
-        f"{len(plan.recognized)} recognized",
+        detail=f"{len(drawn.modules)} modules of {hours} h to take, "
+        f"{len(drawn.recognized)} recognized",
     )
 
 

@@ -90,12 +90,12 @@ def _forbidden(desk: "Desk", order: Order) -> tuple[str, str] | None:
             return "resume.on_hold", "the journey is not on hold"
         case Withdraw() if memory.state not in BEFORE_CERTIFICATE:
             return "withdrawal.before_certificate", "the certificate has been issued"
-        case ExtendDeadline():
-            return _forbids_extension(desk, command)
         case Hold() | Resume() | Withdraw() | CloseLostContact():
             return None
     if memory.held_since is not None:
         return "hold.resume_first", "the journey is on hold; resume it first"
+    if isinstance(command, ExtendDeadline):
+        return _forbids_extension(desk, command)
     if isinstance(command, RecordEvidence):
         return _forbids_evidence(desk, command)
     return _forbids_step_command(desk, command)
@@ -154,10 +154,12 @@ def _forbids_step_command(desk: "Desk", command: object) -> tuple[str, str] | No
 
 
 def _forbids_plan(desk: "Desk", command: ChangePlan) -> tuple[str, str] | None:
-    plan = desk.memory.need.plan
-    if plan is None:
+    drawn = desk.memory.need.drawn
+    if drawn is None:
         return "plan.before_agreement", "the plan has not been drawn yet"
-    for named, offered in ((command.providers, plan.providers), (command.centers, plan.centers)):
+    for named, offered in ((command.providers, drawn.providers), (command.centers, drawn.centers)):
+        if named == ():
+            return "plan.partner_offered", "name at least one partner, or leave the list out"
         known = [option.partner for option in offered]
         for partner in named or ():
             if partner not in known:
@@ -223,8 +225,9 @@ def _resume(desk: "Desk", ticket: Ticket) -> None:
     assert memory.held_since is not None
     held_for = workflow.now() - memory.held_since
     memory.held_since = None
-    if memory.deadline is not None:
-        escalation.shift(memory.deadline, held_for)
+    for deadline in (memory.deadline, desk.kept_deadline):
+        if deadline is not None:
+            escalation.shift(deadline, held_for)
     if memory.assessment.resit_until is not None:
         memory.assessment.resit_until += held_for
     if memory.placement.limit_at is not None:

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time
 from temporalio import workflow
 
 from activities.services import EnrollmentActivities
-from domain.commands import Choice, Decide, PartnerKind, Switch
+from domain.commands import Actor, Choice, Decide, PartnerKind, Switch
 from domain.events import (
     EnrollmentCanceled,
     EnrollmentConfirmed,
@@ -298,18 +298,28 @@ async def _lose_seat(desk: Desk, heard: object) -> None:
 
 
 async def _switch(desk: Desk, heard: Instruction) -> None:
-    command = heard.order.command
-    reason = getattr(command, "reason", "")
-    desk.note(EntryKind.PARTNER_SWITCHED, by=heard.order.by, detail=reason)
-    await give_up_seat(desk, detail=reason, rule=None, switch=command)
+    """A person turned to another provider: the one she named, else the next of the plan."""
+    command, by = heard.order.command, heard.order.by
+    assert isinstance(command, Switch | Decide)
+    switched = EntryKind.PARTNER_SWITCHED if isinstance(command, Switch) else EntryKind.DECIDED
+    desk.note(switched, by=by, detail=command.reason)
+    await give_up_seat(desk, detail=command.reason, by=by, switch=command)
 
 
-async def give_up_seat(desk: Desk, *, detail: str, rule: str | None, switch: object = None) -> None:
+async def give_up_seat(
+    desk: Desk,
+    *,
+    detail: str,
+    rule: str | None = None,
+    by: Actor | None = None,
+    switch: Switch | Decide | None = None,
+) -> None:
     """Turn away from the provider: its seat is given back."""
     training = desk.memory.training
     provider, ended = training.provider, training.enrollment_ref
     desk.move(
         EntryKind.PROVIDER_FAILED,
+        by=by,
         detail=detail,
         rule=rule,
         partner=provider.partner if provider else None,

@@ -3,14 +3,13 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
-from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
 from activities.planning import CalendarPort
@@ -101,7 +100,6 @@ class World:
     enrollment: FakeEnrollment = field(default_factory=FakeEnrollment)
     exam: FakeExam = field(default_factory=FakeExam)
     calendar: CalendarPort = field(default_factory=EveryDay)
-    trainees: list["Trainee"] = field(default_factory=list)
     placement: FakePlacement = field(
         default_factory=lambda: FakePlacement(
             open_vacancies=tuple(
@@ -154,14 +152,7 @@ class World:
             id=workflow_id_of(journey_id),
             task_queue=JOURNEY_QUEUE,
         )
-        self.trainees.append(Trainee(self, brief, handle))
-        return self.trainees[-1]
-
-    async def end_journeys(self) -> None:
-        """Leave no open journey to the tests that share the server."""
-        for trainee in self.trainees:
-            with suppress(RPCError):
-                await trainee.handle.terminate()
+        return Trainee(self, brief, handle)
 
     async def now(self) -> datetime:
         """The server's time, which may have been skipped ahead."""

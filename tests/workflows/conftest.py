@@ -1,11 +1,24 @@
 """A world for each test: fakes at the ports, real workers, a server that skips time."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
+from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
+from tests.servers import tethered_test_server
 from tests.workflows.carrying import World
+
+
+@pytest.fixture
+async def time_skipping(tmp_path: Path) -> AsyncIterator[WorkflowEnvironment]:
+    """A server of the test's own: it skips no time while another test's journey is at work."""
+    async with await WorkflowEnvironment.start_time_skipping(
+        data_converter=pydantic_data_converter,
+        test_server_existing_path=str(tethered_test_server(tmp_path)),
+    ) as environment:
+        yield environment
 
 
 @pytest.fixture
@@ -14,4 +27,3 @@ async def world(time_skipping: WorkflowEnvironment) -> AsyncIterator[World]:
     with time_skipping.auto_time_skipping_disabled():
         async with World(time_skipping.client, time_skipping).working() as world:
             yield world
-            await world.end_journeys()
