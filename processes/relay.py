@@ -9,8 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
-from enum import Enum, auto
-from typing import TypeVar
+from functools import partial
 
 import asyncpg
 import structlog
@@ -18,16 +17,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
-from temporalio.common import (
-    SearchAttributeKey,
-    SearchAttributePair,
-    TypedSearchAttributes,
-    WorkflowIDReusePolicy,
-)
-from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.service import RPCError, RPCStatusCode
 
-from domain.addresses import DELIVER, JOURNEY_QUEUE, JOURNEY_WORKFLOW, workflow_id_of
+from processes.relay_calls import Answer, ask_all, signal, start_run
 from processes.relay_pace import Backoff, Meter, Pace
 from store.attendance import fold
 from store.hints import Hints
@@ -42,8 +33,6 @@ log = structlog.get_logger(__name__)
 
 SIGNALS_AT_ONCE = 16
 STARTS_AT_ONCE = 8
-ANSWER_WITHIN = timedelta(seconds=5)
-"""How long Temporal may take to answer one call; far below a lease."""
 ODD_ONES_WAIT = timedelta(seconds=30)
 """How long mail or a start is left alone that Temporal refuses for reasons of its own."""
 STARTS_GIVE_WAY = 2.0
@@ -52,31 +41,7 @@ UNREAD_AFTER = timedelta(seconds=60)
 """How long after a journey's end what it never settled is offered again, to become late."""
 LOOK_FOR_UNREAD_EVERY = 15.0
 
-_REGION = SearchAttributeKey.for_keyword("JourneymanRegion")
-_OUTAGE = frozenset(
-    {
-        RPCStatusCode.ABORTED,
-        RPCStatusCode.CANCELLED,
-        RPCStatusCode.DEADLINE_EXCEEDED,
-        RPCStatusCode.INTERNAL,
-        RPCStatusCode.RESOURCE_EXHAUSTED,
-        RPCStatusCode.UNAVAILABLE,
-        RPCStatusCode.UNKNOWN,
-    }
-)
 _POSTGRES_AWAY = (DBAPIError, PoolTimeout, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
-
-
-Item = TypeVar("Item")
-
-
-class Answer(Enum):
-    """What Temporal said to one signal or start."""
-
-    DONE = auto()
-    NO_SUCH_RUN = auto()
-    REFUSED = auto()
-    AWAY = auto()
 
 
 class Relay:
@@ -169,7 +134,7 @@ class Relay:
         return False
 
     async def _deliver(self, mails: Iterable[Mail]) -> None:
-        answers = await _ask_all(mails, self._signal, SIGNALS_AT_ONCE)
+        answers = await ask_all(mails, partial(signal, self._client), SIGNALS_AT_ONCE)
         done = [mail for mail, answer in answers if answer is Answer.DONE]
         if done:
             async with self._single.connect() as connection:
@@ -199,17 +164,8 @@ class Relay:
         if not late:
             log.warning("open journey without a run; its mail waits", journey=mail.journey_id)
 
-    async def _signal(self, mail: Mail) -> Answer:
-        if not mail.deliveries:
-            return Answer.DONE
-        handle = self._client.get_workflow_handle(workflow_id_of(mail.journey_id))
-        return await _answer_to(
-            handle.signal(DELIVER, list(mail.deliveries), rpc_timeout=ANSWER_WITHIN),
-            journey=mail.journey_id,
-        )
-
     async def _start(self, starts: Iterable[Start]) -> None:
-        answers = await _ask_all(starts, self._start_one, STARTS_AT_ONCE)
+        answers = await ask_all(starts, partial(start_run, self._client), STARTS_AT_ONCE)
         by_answer: dict[Answer, list[Start]] = {answer: [] for answer in Answer}
         for start, answer in answers:
             by_answer[answer].append(start)
@@ -224,21 +180,6 @@ class Relay:
         if by_answer[Answer.AWAY]:
             raise TemporalAway
 
-    async def _start_one(self, start: Start) -> Answer:
-        region = SearchAttributePair(_REGION, str(start.brief["home_region"]))
-        return await _answer_to(
-            self._client.start_workflow(
-                JOURNEY_WORKFLOW,
-                args=[start.brief, None],
-                id=workflow_id_of(start.journey_id),
-                task_queue=JOURNEY_QUEUE,
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                search_attributes=TypedSearchAttributes([region]),
-                rpc_timeout=ANSWER_WITHIN,
-            ),
-            journey=start.journey_id,
-        )
-
     async def _give_way(self) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._caught_up.wait(), STARTS_GIVE_WAY)
@@ -251,41 +192,6 @@ class Relay:
 
 class TemporalAway(Exception):
     """Temporal does not answer; what was in hand is back in PostgreSQL."""
-
-
-async def _answer_to(call: Awaitable[object], journey: str) -> Answer:
-    try:
-        await call
-    except WorkflowAlreadyStartedError:
-        return Answer.DONE
-    except RPCError as error:
-        if error.status is RPCStatusCode.NOT_FOUND:
-            return Answer.NO_SUCH_RUN
-        if error.status in _OUTAGE:
-            return Answer.AWAY
-        log.error("refused by Temporal", journey=journey, status=error.status.name)
-        return Answer.REFUSED
-    except (RuntimeError, OSError):
-        # The SDK's bridge has no type of its own for a client that never got through.
-        return Answer.AWAY
-    return Answer.DONE
-
-
-async def _ask_all(
-    items: Iterable[Item], ask: Callable[[Item], Awaitable[Answer]], at_once: int
-) -> list[tuple[Item, Answer]]:
-    """Ask Temporal for each, some at once; after the first silence the others are not tried."""
-    gate = asyncio.Semaphore(at_once)
-    away = False
-
-    async def ask_one(item: Item) -> tuple[Item, Answer]:
-        nonlocal away
-        async with gate:
-            answer = Answer.AWAY if away else await ask(item)
-        away = away or answer is Answer.AWAY
-        return item, answer
-
-    return list(await asyncio.gather(*(ask_one(item) for item in items)))
 
 
 async def _until(

@@ -11,6 +11,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from domain.events import EventType
 from domain.journal import ReceiptStatus, ReceiptUpdate, SharedReference
 from processes.relay import Relay
+from processes.relay_calls import Answer, start_run
 from processes.relay_pace import Pace
 from store.database import create_engine
 from store.mailbox import lease_mail
@@ -177,10 +178,9 @@ async def test_a_relay_that_died_after_the_start_does_not_start_a_second_run(
     store: AsyncEngine, client: Client
 ) -> None:
     journey_id = await opened(store)
-    dead = Relay(store, client, SHORT)
     async with store.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
         (start,) = await lease_starts(connection, 1, timedelta(seconds=-1))
-    await dead._start_one(start)
+    assert await start_run(client, start) is Answer.DONE
     first = await client.get_workflow_handle(journey_id).describe()
     async with relaying(store, client):
         await started(store)
