@@ -41,7 +41,7 @@ class Entry(Word):
     """One line of a journey's append-only journal.
 
     `sequence` counts from 1 without gaps; `before` and `state` are the same where nothing moved;
-    `next` says in plain words what comes next, where known; `rule` is the rule it rests on.
+    `rule` is the rule it rests on, `receipt` the event that caused it.
     """
 
     sequence: int

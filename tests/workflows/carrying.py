@@ -233,6 +233,13 @@ class Trainee:
             lambda: event.receipt in self.world.journal.receipts and self.receipt(event) is status
         )
 
+    async def until_final(self, event: Delivery) -> None:
+        """Wait until an event has come to its final receipt, whichever."""
+        receipts = self.world.journal.receipts
+        await self.world.journal.until(
+            lambda: event.receipt in receipts and receipts[event.receipt].status.final
+        )
+
     async def command(self, command: Command, by: Actor = CASEWORKER) -> CommandAnswer:
         """Give a command; the journey's own answer."""
         return await self.handle.execute_update(
