@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import orjson
 
@@ -30,6 +31,8 @@ from partners.sandbox.outgoing import Outbox, Outgoing
 from partners.sandbox.scripts import TraineeScript
 from partners.sandbox.settings import SandboxSettings
 
+PARTNERS_TIME = ZoneInfo("Asia/Shanghai")
+"""The days that partners write are days in China's time."""
 Request = CheckEligibility | RequestEnrollment | BookSitting | MakeReferral
 _SERVICE_OF: dict[type[Request], tuple[Service, str]] = {
     CheckEligibility: ("registry", "ck"),
@@ -93,7 +96,9 @@ class Desk:
             self._ledger.write_effect(key, kind, fingerprint, taken, now)
             self._ledger.add_reference(taken, now)
             script = self._controls.trainee(request.person_ref)
-            steps = self._follow_up(request, taken, script, datetime.fromtimestamp(now, UTC))
+            steps = self._follow_up(
+                request, taken, script, datetime.fromtimestamp(now, PARTNERS_TIME)
+            )
             self._outbox.add(self._timed(steps, taken, script, now))
         self._wake(request.journey_id)
         return Taken(taken.ref, repeat=False)

@@ -28,6 +28,8 @@ Region = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print the API's answer as it is.")]
 JourneyId = Annotated[str, typer.Argument(help="The journey's id, jn_...")]
 
+PLAIN_WIDTH = 240
+"""Characters a line where the output goes to a file or another program."""
 EXAMPLE = {
     "person": {"name": "林晓", "id_number": "110101199003070038", "phone": "15412345678"},
     "program": "demo",
@@ -182,7 +184,10 @@ def _print(rows: list[JsonValue], columns: tuple[str, ...]) -> None:
     for row in rows:
         if isinstance(row, dict):
             table.add_row(*(_cell(row.get(column)) for column in columns))
-    Console(soft_wrap=True).print(table)
+    console = Console()
+    if not console.is_terminal:
+        console.width = PLAIN_WIDTH
+    console.print(table)
 
 
 def _cell(value: JsonValue) -> str:

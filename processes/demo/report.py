@@ -26,14 +26,19 @@ def report(figures: Figures, *, seconds: float, ended: bool) -> int:
 
 
 def summary(figures: Figures, seconds: float) -> dict[str, object]:
-    """The figures as JSON; `received` is the sum of the statuses, all counted in PostgreSQL."""
+    """The figures as JSON; `received` is the sum of all that follow it in `events`."""
     return {
         "started": figures.started,
         "closed": {str(outcome): number for outcome, number in figures.outcomes.items()},
         "stuck": {str(cause): number for cause, number in figures.stuck.items()},
         "events": {
-            "acknowledged": figures.received,
-            **{str(status): figures.events.get(status, 0) for status in ReceiptStatus},
+            "received": figures.received,
+            "waiting": figures.events.get(ReceiptStatus.RECEIVED, 0),
+            **{
+                str(status): figures.events.get(status, 0)
+                for status in ReceiptStatus
+                if status is not ReceiptStatus.RECEIVED
+            },
         },
         "seconds": round(seconds, 1),
         "journeys_per_second": round(figures.closed / seconds, 2),
