@@ -77,6 +77,11 @@ class Children:
         """A child's process id."""
         return self._running[name].pid
 
+    @property
+    def pids(self) -> dict[str, int]:
+        """The process ids of all children, by name."""
+        return {name: process.pid for name, process in self._running.items()}
+
     def ended(self) -> tuple[Ended, ...]:
         """The children that ended although nobody asked them to."""
         return tuple(

@@ -71,6 +71,13 @@ class EmbeddedRun:
         """Where the sandbox partners answer."""
         return f"http://{LOOPBACK}:{self.settings.sandbox_port}"
 
+    @property
+    def pids(self) -> dict[str, int]:
+        """The process ids of what runs, by name."""
+        servers = {"PostgreSQL": self._postgres.pid, "Temporal": self._temporal.pid}
+        running = {name: pid for name, pid in servers.items() if pid is not None}
+        return running | self._children.pids
+
     async def start_servers(self) -> None:
         """Start PostgreSQL and Temporal, and make both ready for journeys.
 
