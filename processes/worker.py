@@ -1,7 +1,6 @@
 """The worker process: journeys, their records, and a queue of its own for each partner service."""
 
 import asyncio
-import importlib.metadata
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import structlog
 from temporalio.client import Client
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
-from temporalio.worker import Worker
+from temporalio.worker import Worker, WorkerDeploymentConfig
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.planning import CalendarPort, PlanningActivities, PlanningPort
@@ -30,6 +29,7 @@ from partners.registry.client import RegistryClient
 from partners.requests import SERVICES, Service
 from policies.calendar import RegionCalendar
 from policies.loader import load_catalog
+from processes.deployment import deployment, promote, version
 from processes.settings import Settings
 from processes.temporal_client import connect_temporal
 from store.database import create_engine
@@ -92,10 +92,17 @@ async def service_clients(settings: Settings) -> AsyncIterator[dict[Service, Act
 
 
 def workers(
-    client: Client, settings: Settings, journeys: Activities, services: dict[Service, Activities]
+    client: Client,
+    settings: Settings,
+    journeys: Activities,
+    services: dict[Service, Activities],
+    deployed: WorkerDeploymentConfig | None = None,
 ) -> list[Worker]:
-    """One worker for journeys, and one with its own rate limit for each service."""
-    build = importlib.metadata.version("journeyman")
+    """One worker for journeys, and one with its own rate limit for each service.
+
+    Args:
+        deployed: the version of the journeys' code; None where versions don't matter.
+    """
     made = [
         Worker(
             client,
@@ -106,7 +113,7 @@ def workers(
             max_cached_workflows=settings.worker_journeys_cached,
             max_concurrent_workflow_tasks=settings.worker_journeys_at_once,
             max_concurrent_local_activities=settings.worker_records_at_once,
-            build_id=build,
+            deployment_config=deployed,
         )
     ]
     made.extend(
@@ -116,7 +123,6 @@ def workers(
             activities=services[service],
             max_concurrent_activities=settings.service_calls_at_once,
             max_task_queue_activities_per_second=settings.calls_per_second(service),
-            build_id=build,
         )
         for service in SERVICES
     )
@@ -143,7 +149,8 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
             PostgresPlanning(engine, load_catalog(settings.policies_folder)),
             RegionCalendar(),
         )
-        for worker in workers(client, settings, journeys, services):
+        for worker in workers(client, settings, journeys, services, deployment()):
             await stack.enter_async_context(worker)
+        await promote(client, version())
         log.info("worker_ready", queues=[JOURNEY_QUEUE, *map(service_queue, SERVICES)])
         await stop.wait()

@@ -11,6 +11,7 @@ from typing import Any
 from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import WorkerDeploymentConfig
 
 from activities.planning import CalendarPort
 from domain.addresses import COMMAND, DELIVER, JOURNEY_QUEUE, workflow_id_of
@@ -115,12 +116,15 @@ class World:
     )
 
     @asynccontextmanager
-    async def working(self, **options: Any) -> AsyncIterator["World"]:
+    async def working(
+        self, deployed: WorkerDeploymentConfig | None = None, **options: Any
+    ) -> AsyncIterator["World"]:
         """Workers for journeys and for each partner service."""
         journeys = journey_activities(self.journal, self.planning, self.calendar)
         services = service_activities(self.registry, self.enrollment, self.exam, self.placement)
         async with AsyncExitStack() as stack:
-            for worker in workers(self.client, Settings(**options), journeys, services):
+            settings = Settings(**options)
+            for worker in workers(self.client, settings, journeys, services, deployed):
                 await stack.enter_async_context(worker)
             yield self
 
