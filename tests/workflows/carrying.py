@@ -119,11 +119,14 @@ class World:
     async def working(
         self, deployed: WorkerDeploymentConfig | None = None, **options: Any
     ) -> AsyncIterator["World"]:
-        """Workers for journeys and for each partner service."""
+        """Workers for journeys and for each partner service, with settings changed as told.
+
+        `worker_journeys_cached=0` lets them read each journey's history anew at every step.
+        """
         journeys = journey_activities(self.journal, self.planning, self.calendar)
         services = service_activities(self.registry, self.enrollment, self.exam, self.placement)
         async with AsyncExitStack() as stack:
-            settings = Settings(**options)
+            settings = Settings().model_copy(update=options)
             for worker in workers(self.client, settings, journeys, services, deployed):
                 await stack.enter_async_context(worker)
             yield self
