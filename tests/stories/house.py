@@ -141,10 +141,16 @@ class House:
         """The headers of somebody on the staff of a region."""
         return {"Authorization": f"Bearer {self.issuer.token(role, region=region)}"}
 
-    async def tell_service(self, service: Service, **orders: Any) -> None:
-        """Orders for a whole service of the sandbox; none takes them back."""
-        answer = await self.sandbox.put(f"/control/services/{service}", json=orders)
-        assert answer.status_code == 200, answer.text
+    @asynccontextmanager
+    async def service_told(self, service: Service, **orders: Any) -> AsyncIterator[None]:
+        """Orders for a whole service of the sandbox; taken back in the end."""
+        address = f"/control/services/{service}"
+        try:
+            answer = await self.sandbox.put(address, json=orders)
+            assert answer.status_code == 200, answer.text
+            yield
+        finally:
+            await self.sandbox.put(address, json={})
 
     @asynccontextmanager
     async def workers_running(self) -> AsyncIterator[None]:

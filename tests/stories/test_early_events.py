@@ -7,6 +7,7 @@ import pytest
 from partners.requests import Service
 from tests.stories.house import House
 from tests.stories.moves import FROM_NEED_TO_JOB, moves_in
+from tests.stories.trainee import Trainee
 from tests.stories.waiting import until
 
 WUHAN = {"home_region": "420106", "occupation": {"scheme": "gbm", "code": "6-18-01-01"}}
@@ -51,24 +52,15 @@ async def test_results_before_the_enrollments_confirmation_are_applied_in_their_
 async def test_what_is_reported_before_its_reference_is_known_is_applied_by_itself(
     house: House, service: Service
 ) -> None:
-    await house.tell_service(service, hang=True)
-    trainee = await house.open()
-    reference = (await trainee.request(service))["ref"]
-
-    async def told() -> list[str] | None:
-        rows = [
-            row
-            for kind in ("enrollment.confirmed", "assessment.scheduled")
-            for row in await trainee.events(kind)
-            if row["subject"] == reference and row["state"] == "delivered"
-        ]
-        return [json.loads(row["answer"])["receipt"] for row in rows]
-
-    receipts = await until(told, f"events about {reference} came")
-    sender = house.partner((await trainee.request(service))["partner"])
-    waiting = [await sender.until_receipt(each, "quarantined") for each in receipts]
-    assert {each["reason"] for each in waiting} == {"unknown_subject"}
-    await house.tell_service(service)
+    async with house.service_told(service, hang=True):
+        trainee = await house.open()
+        asked = await trainee.request(service)
+        receipts = await until(
+            lambda: _receipts_about(trainee, asked["ref"]), f"events about {asked['ref']} came"
+        )
+        sender = house.partner(asked["partner"])
+        waiting = [await sender.until_receipt(each, "quarantined") for each in receipts]
+        assert {each["reason"] for each in waiting} == {"unknown_subject"}
 
     assert await trainee.until_closed() == "retained"
     assert moves_in(await trainee.timeline()) == FROM_NEED_TO_JOB
@@ -88,3 +80,13 @@ async def test_a_center_is_refused_on_another_centers_booking(house: House) -> N
 
     assert (await stranger.until_receipt(receipt, "rejected"))["reason"] == "not_yours"
     assert (await trainee.case())["state"] == "awaiting_results"
+
+
+async def _receipts_about(trainee: Trainee, reference: str) -> list[str]:
+    """What the door gave for the first events about a reference."""
+    return [
+        json.loads(row["answer"])["receipt"]
+        for kind in ("enrollment.confirmed", "assessment.scheduled")
+        for row in await trainee.events(kind)
+        if row["subject"] == reference and row["state"] == "delivered"
+    ]
