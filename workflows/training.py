@@ -1,6 +1,6 @@
 """The stage `training`: a seat at a provider, attendance, and what follows where either fails."""
 
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 
 from temporalio import workflow
 
@@ -19,6 +19,7 @@ from domain.plan import PartnerOption
 from domain.policy import BelowAttendance
 from domain.stages import State, StuckCause, Turn
 from partners.requests import Accepted, RequestEnrollment
+from workflows.days import moment_of
 from workflows.desk import Desk
 from workflows.memory import ReleaseKind
 from workflows.refusals import until_accepted
@@ -357,8 +358,4 @@ def _forget_round(desk: Desk) -> None:
 
 
 def _moment(start: date | datetime | None) -> datetime | None:
-    if start is None:
-        return None
-    if isinstance(start, datetime):
-        return start if start.tzinfo else start.replace(tzinfo=UTC)
-    return datetime.combine(start, time.min, tzinfo=UTC)
+    return None if start is None else moment_of(start)
