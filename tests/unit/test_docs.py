@@ -1,0 +1,17 @@
+"""The documents that are rendered from code say what the code says."""
+
+from domain.lifecycle import MOVES
+from domain.stages import State
+from processes.render_docs import LIFECYCLE_FILE, lifecycle
+
+
+def test_the_lifecycle_document_is_the_one_rendered_from_the_table() -> None:
+    assert LIFECYCLE_FILE.read_text(encoding="utf-8") == lifecycle(), "run `make docs`"
+
+
+def test_every_state_and_every_entry_of_a_drawn_move_stands_in_the_diagram() -> None:
+    document = LIFECYCLE_FILE.read_text(encoding="utf-8")
+    open_from_many = {"withdrawn", "contact_lost", "transferred_out", "terminated_fraud"}
+    drawn = {move.entry for move in MOVES} - open_from_many - {"deceased"}
+    assert [state for state in State if state not in document] == []
+    assert sorted(entry for entry in drawn if f": {entry}" not in document) == []
