@@ -332,7 +332,8 @@ class Desk:
             self.stop_clock()
         self.kept_deadline = self.memory.deadline
         self.memory.deadline = self._call_deadline(service, request)
-        if await self.record():
+        shown = await self.record()
+        if shown:  # counted from the call, however long the record took
             self.memory.deadline = self._call_deadline(service, request)
         running: workflow.ActivityHandle[Answer] = workflow.start_activity_method(
             activity,
@@ -346,10 +347,14 @@ class Desk:
             self._obey_tickets()
             if self.memory.held_since is None:
                 self._climb(None)
-            if not await self.record():
+            if await self.record():
+                shown = True
+            else:
                 await self._pause(running=running)
         self.clear(f"the {service} service answers again")
         self.memory.deadline, self.kept_deadline = self.kept_deadline, None
+        if shown and self.memory.deadline is not None:
+            self.journal.case_changed()
         try:
             return running.result()
         except ActivityError as error:

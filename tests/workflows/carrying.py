@@ -30,6 +30,7 @@ from processes.worker import journey_activities, service_activities, workers
 from tests.partners.fakes import FakeEnrollment, FakeExam, FakePlacement, FakeRegistry
 from tests.workflows.journals import FakeJournal
 from workflows.journey import Journey, JourneyResult
+from workflows.memory import JourneyMemory
 
 CASEWORKER = Actor(id="st_lin", role="caseworker")
 REGISTRY = "registry-gd"
@@ -131,8 +132,11 @@ class World:
                 await stack.enter_async_context(worker)
             yield self
 
-    async def start(self, **changes: Any) -> "Trainee":
-        """Start a journey on the pathway `job`, with the brief changed as told."""
+    async def start(self, memory: JourneyMemory | None = None, **changes: Any) -> "Trainee":
+        """Start a journey on the pathway `job`, with the brief changed as told.
+
+        With a `memory`, as a run that goes on from an earlier one.
+        """
         journey_id = f"jn_{uuid.uuid4().hex}"
         now = await self.now()
         brief = JourneyBrief(
@@ -155,7 +159,7 @@ class World:
         )
         handle = await self.client.start_workflow(
             Journey.run,
-            args=[brief, None],
+            args=[brief, memory],
             id=workflow_id_of(journey_id),
             task_queue=JOURNEY_QUEUE,
         )
