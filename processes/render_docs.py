@@ -1,10 +1,15 @@
-"""`make docs`: renders into `docs/` what is told by code."""
+"""`make docs`: renders what is told by code: the lifecycle, and the settings of a deployment."""
 
+import ast
+import inspect
 from pathlib import Path
 
 from domain.lifecycle import render_mermaid
+from processes.settings import PREFIX, Settings
 
-LIFECYCLE_FILE = Path(__file__).parent.parent / "docs" / "lifecycle.md"
+ROOT = Path(__file__).parent.parent
+LIFECYCLE_FILE = ROOT / "docs" / "lifecycle.md"
+ENVIRONMENT_FILE = ROOT / "deploy" / "environment"
 _LIFECYCLE = """\
 # The lifecycle of a journey
 
@@ -16,6 +21,12 @@ be transferred out, ended for fraud or by death in any state before close.
 ```mermaid
 {diagram}```
 """
+_ENVIRONMENT = """\
+# Every setting of every process, with its default. Rendered from `processes/settings.py` by
+# `make docs`; copy it, take the # from what differs, and hand it to the processes as environment.
+# Temporal is reached by the SDK's own settings: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE,
+# TEMPORAL_API_KEY, TEMPORAL_TLS_..., TEMPORAL_PROFILE.
+"""
 
 
 def lifecycle() -> str:
@@ -23,10 +34,40 @@ def lifecycle() -> str:
     return _LIFECYCLE.format(diagram=render_mermaid())
 
 
+def environment() -> str:
+    """The text of `deploy/environment`: each setting as a comment, under what it means."""
+    told = _meanings()
+    lines = [_ENVIRONMENT]
+    for name, field in Settings.model_fields.items():
+        lines.extend(f"# {line}" for line in told.get(name, "").splitlines())
+        default = "" if field.default is None else field.default
+        lines.append(f"#{PREFIX}{name.upper()}={default}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _meanings() -> dict[str, str]:
+    """What stands below each setting in its class."""
+    (settings,) = ast.parse(inspect.getsource(Settings)).body
+    assert isinstance(settings, ast.ClassDef)
+    meanings = {}
+    for before, after in zip(settings.body, settings.body[1:], strict=False):
+        if (
+            isinstance(before, ast.AnnAssign)
+            and isinstance(before.target, ast.Name)
+            and isinstance(after, ast.Expr)
+            and isinstance(after.value, ast.Constant)
+        ):
+            meanings[before.target.id] = inspect.cleandoc(str(after.value.value))
+    return meanings
+
+
 def main() -> None:
     """Write the files."""
-    LIFECYCLE_FILE.write_text(lifecycle(), encoding="utf-8")
-    print(f"rendered {LIFECYCLE_FILE}")
+    for file, text in ((LIFECYCLE_FILE, lifecycle()), (ENVIRONMENT_FILE, environment())):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        print(f"rendered {file.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":
