@@ -1,32 +1,16 @@
-"""Faults that whoever runs a command can mend: told in words, without a traceback."""
+"""Faults that whoever runs a command can mend: told in words, without a traceback.
+
+Imports little, so that a command answers at once.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
 
-from partners.sandbox.signing import SecretsError
-from policies.reading import PolicyError
-from processes.demo.cohort import CohortError
-from processes.embedded.failures import StartFailed
-from processes.local_issuer import SampleSecrets
-from processes.settings import SettingsError
-
 
 class CommandFailed(Exception):
     """A command can't do what it was asked; the text says why and what to do next."""
-
-
-MENDABLE = (
-    CommandFailed,
-    SettingsError,
-    StartFailed,
-    SampleSecrets,
-    PolicyError,
-    CohortError,
-    SecretsError,
-)
-"""Faults whose own words say what is wrong and where; anything else is a fault of ours."""
 
 
 @contextmanager
@@ -38,7 +22,31 @@ def told() -> Iterator[None]:
     """
     try:
         yield
-    except MENDABLE as fault:
+    except (typer.Exit, typer.Abort):
+        raise
+    except Exception as fault:
+        if not isinstance(fault, mendable()):
+            raise
         typer.secho("journeyman: ", fg="red", bold=True, err=True, nl=False)
         typer.echo(str(fault), err=True)
         raise typer.Exit(1) from None
+
+
+def mendable() -> tuple[type[Exception], ...]:
+    """Faults whose own words say what is wrong and where; anything else is a fault of ours."""
+    from partners.sandbox.signing import SecretsError  # noqa: PLC0415 (needed on a fault only)
+    from policies.reading import PolicyError  # noqa: PLC0415
+    from processes.demo.cohort import CohortError  # noqa: PLC0415
+    from processes.embedded.failures import StartFailed  # noqa: PLC0415
+    from processes.local_issuer import SampleSecrets  # noqa: PLC0415
+    from processes.settings import SettingsError  # noqa: PLC0415
+
+    return (
+        CommandFailed,
+        SettingsError,
+        StartFailed,
+        SampleSecrets,
+        PolicyError,
+        CohortError,
+        SecretsError,
+    )

@@ -2,17 +2,19 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import JsonValue
-from rich.console import Console
-from rich.table import Table
 
-from processes.commands.asking import Json, staff_client
 from processes.faults import CommandFailed, told
-from processes.settings import load_settings
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+    from processes.commands.asking import Json, StaffClient
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -70,7 +72,7 @@ def start(
         body = _body(file)
         home = body.get("home_region")
         scope = region or (home[:2] if isinstance(home, str) else None)
-        with staff_client(load_settings(), scope) as staff:
+        with _staff(scope) as staff:
             typer.echo(_pretty(staff.post("/v1/journeys", body, key)))
 
 
@@ -82,11 +84,14 @@ def show(journey_id: JourneyId, region: Region = None, as_json: AsJson = False) 
 
       journeyman journey show jn_0190... --region 44
     """
-    with told(), staff_client(load_settings(), region) as staff:
+    with told(), _staff(region) as staff:
         case = staff.get(f"/v1/journeys/{journey_id}")
         if as_json:
             typer.echo(_pretty(case))
             return
+        from rich.console import Console  # noqa: PLC0415
+        from rich.table import Table  # noqa: PLC0415
+
         table = Table("", journey_id, box=None)
         for name, value in case.items():
             if name != "journey_id" and value not in (None, [], ""):
@@ -102,7 +107,7 @@ def timeline(journey_id: JourneyId, region: Region = None, as_json: AsJson = Fal
 
       journeyman journey timeline jn_0190... --region 44
     """
-    with told(), staff_client(load_settings(), region) as staff:
+    with told(), _staff(region) as staff:
         lines: list[JsonValue] = []
         query: dict[str, str | int] = {"limit": 200}
         while True:
@@ -148,7 +153,7 @@ def list_journeys(  # noqa: PLR0917 (each is an option with a name)
     }
     query: dict[str, str | int] = {name: value for name, value in given.items() if value}
     query["limit"] = limit
-    with told(), staff_client(load_settings(), region) as staff:
+    with told(), _staff(region) as staff:
         page = staff.get("/v1/journeys", query)
     if as_json:
         typer.echo(_pretty(page))
@@ -159,7 +164,16 @@ def list_journeys(  # noqa: PLR0917 (each is an option with a name)
         typer.echo(f"more: --cursor {page['next_cursor']}", err=True)
 
 
-def _body(file: Path | None) -> Json:
+@contextmanager
+def _staff(region: str | None) -> "Iterator[StaffClient]":
+    from processes.commands.asking import staff_client  # noqa: PLC0415 (help comes at once)
+    from processes.settings import load_settings  # noqa: PLC0415
+
+    with staff_client(load_settings(), region) as staff:
+        yield staff
+
+
+def _body(file: Path | None) -> "Json":
     if file is None:
         raise CommandFailed("name a file, or - for stdin; --example prints one to begin with")
     try:
@@ -174,12 +188,15 @@ def _body(file: Path | None) -> Json:
     return body
 
 
-def _items(page: Json) -> list[JsonValue]:
+def _items(page: "Json") -> "list[JsonValue]":
     items = page.get("items")
     return items if isinstance(items, list) else []
 
 
-def _print(rows: list[JsonValue], columns: tuple[str, ...]) -> None:
+def _print(rows: "list[JsonValue]", columns: tuple[str, ...]) -> None:
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
     table = Table(*columns, box=None)
     for row in rows:
         if isinstance(row, dict):
@@ -190,7 +207,7 @@ def _print(rows: list[JsonValue], columns: tuple[str, ...]) -> None:
     console.print(table)
 
 
-def _cell(value: JsonValue) -> str:
+def _cell(value: "JsonValue") -> str:
     if value is None:
         return ""
     if isinstance(value, list):
@@ -200,5 +217,5 @@ def _cell(value: JsonValue) -> str:
     return str(value)
 
 
-def _pretty(content: JsonValue) -> str:
+def _pretty(content: "JsonValue") -> str:
     return json.dumps(content, ensure_ascii=False, indent=2)

@@ -1,18 +1,21 @@
-"""Commands that run processes: everything embedded, or one of them."""
+"""Commands that run processes: everything embedded, or one of them.
+
+Each imports what it runs when it runs, so that help and errors come at once.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from processes.faults import told
-from processes.lifetime import live
-from processes.logs import configure_logging
-from processes.settings import Settings, load_settings
 
-Process = Callable[[Settings, asyncio.Event], Awaitable[None]]
+if TYPE_CHECKING:
+    from processes.settings import Settings
+
+Process = Callable[["Settings", asyncio.Event], Awaitable[None]]
 
 
 def up(
@@ -54,7 +57,8 @@ def up(
     JOURNEYMAN_RELAY_METRICS_PORT (8705).
     """
     from processes.run_plan import RunPlan  # noqa: PLC0415
-    from processes.up import run_up  # noqa: PLC0415 (help answers without the servers)
+    from processes.settings import load_settings  # noqa: PLC0415
+    from processes.up import run_up  # noqa: PLC0415
 
     with told():
         plan = RunPlan(demo=demo, data=data, trainees=trainees, deadline_s=deadline)
@@ -134,6 +138,7 @@ def migrate() -> None:
       JOURNEYMAN_DATABASE_URL=postgresql+asyncpg://journeyman@db/journeyman journeyman migrate
     """
     from processes.migrate import migrate as upgrade  # noqa: PLC0415
+    from processes.settings import load_settings  # noqa: PLC0415
 
     with told():
         before, now = asyncio.run(upgrade(load_settings()))
@@ -162,6 +167,10 @@ def doctor() -> None:
 
 
 def _run(name: str, process: Process) -> None:
+    from processes.lifetime import live  # noqa: PLC0415
+    from processes.logs import configure_logging  # noqa: PLC0415
+    from processes.settings import load_settings  # noqa: PLC0415
+
     with told():
         settings = load_settings()
         configure_logging(name, settings.log_level)

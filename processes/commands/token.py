@@ -1,17 +1,16 @@
 """`journeyman token`: a bearer token of the embedded run's own issuer."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from domain.commands import Role
 from processes.faults import CommandFailed, told
-from processes.local_issuer import LocalIssuer
-from processes.settings import load_settings
+
+RoleName = Literal["caseworker", "supervisor", "partner", "operator"]
 
 
 def token(
-    role: Annotated[Role, typer.Option(help="What its bearer may do.")] = Role.CASEWORKER,
+    role: Annotated[RoleName, typer.Option(help="What its bearer may do.")] = "caseworker",
     region: Annotated[
         str, typer.Option(help="Division code (GB/T 2260) that a member of staff works in.")
     ] = "",
@@ -32,6 +31,10 @@ def token(
 
     The key lies in the data folder: JOURNEYMAN_DATA_FOLDER, .data by default.
     """
+    from domain.commands import Role  # noqa: PLC0415 (help comes at once)
+    from processes.local_issuer import LocalIssuer  # noqa: PLC0415
+    from processes.settings import load_settings  # noqa: PLC0415
+
     with told():
         settings = load_settings()
         if not settings.is_embedded:
@@ -39,14 +42,14 @@ def token(
                 "tokens are issued here for an embedded run only, and JOURNEYMAN_DATABASE_URL or "
                 "JOURNEYMAN_EMBEDDED says that this is none: ask your own issuer"
             )
-        if role in (Role.CASEWORKER, Role.SUPERVISOR) and not region:
+        if role in ("caseworker", "supervisor") and not region:
             raise CommandFailed(f"a {role} works in a region: add --region, such as --region 44")
-        if role is Role.PARTNER and not partner:
+        if role == "partner" and not partner:
             raise CommandFailed("whose token? add --partner, such as --partner jobs-shenzhen")
         issuer = LocalIssuer(settings.keys_folder, audience=settings.audience)
         typer.echo(
             issuer.issue_token(
-                role,
+                Role(role),
                 subject=subject or f"local-{role}",
                 region=region,
                 partner=partner,

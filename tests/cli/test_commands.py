@@ -11,7 +11,9 @@ from pathlib import Path
 
 import jwt
 import pytest
+from typer.testing import CliRunner
 
+from processes.cli import app
 from processes.embedded.ownership import FolderOwnership
 from processes.embedded.ports import free_port
 
@@ -68,10 +70,10 @@ def listening() -> Iterator[int]:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_every_command_helps(command: tuple[str, ...]) -> None:
-    done = journeyman(*command, "--help")
-    assert done.returncode == 0
-    assert "Example" in done.stdout
-    assert f"journeyman {' '.join(command)}" in " ".join(done.stdout.split())
+    shown = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "100"})
+    assert shown.exit_code == 0
+    assert "Example" in shown.stdout
+    assert f"journeyman {' '.join(command)}" in " ".join(shown.stdout.split())
 
 
 def test_a_setting_that_does_not_exist_is_named() -> None:
