@@ -101,7 +101,7 @@ class House:
     sandbox: httpx.AsyncClient
     issuer: Issuer
     partner_secrets: dict[str, str]
-    service_urls: dict[Service, str]
+    worker_settings: Settings
     opened: list[str] = field(default_factory=list)
 
     async def post_journey(
@@ -118,12 +118,16 @@ class House:
 
     async def open(self, script: dict[str, Any] | None = None, **asked: Any) -> Trainee:
         """A trainee with an open journey; her partners know their script before it starts."""
-        body = a_journey(**asked)
         async with self.relay.resting():
-            answer = await self.post_journey(body)
-            assert answer.status_code == 201, answer.text
-            trainee = self.trainee(answer.json(), str(body["home_region"])[:4])
-            await trainee.tell_partners(**(script or {}))
+            return await self.accept(script, **asked)
+
+    async def accept(self, script: dict[str, Any] | None = None, **asked: Any) -> Trainee:
+        """The same; while the relay rests the journey is accepted, and does not start."""
+        body = a_journey(**asked)
+        answer = await self.post_journey(body)
+        assert answer.status_code == 201, answer.text
+        trainee = self.trainee(answer.json(), str(body["home_region"])[:4])
+        await trainee.tell_partners(**(script or {}))
         return trainee
 
     def trainee(self, opened: dict[str, Any], region: str) -> Trainee:
@@ -155,8 +159,7 @@ class House:
     @asynccontextmanager
     async def workers_running(self) -> AsyncIterator[None]:
         """Workers for journeys and for each service, with clients over HTTP."""
-        urls = {f"{service}_url": url for service, url in self.service_urls.items()}
-        settings = Settings.model_validate(urls)
+        settings = self.worker_settings
         engine = create_engine(self.database_url)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(engine.dispose)
@@ -184,9 +187,20 @@ async def a_house(
     *,
     policies_folder: Path | None = None,
     address: Address = lambda service, sandbox: f"{sandbox}/{service}",
+    answer_within: float = 10.0,
     working: bool = True,
 ) -> AsyncIterator[House]:
-    """A house on an empty database; `working` False leaves the workers to the test."""
+    """A house on an empty database.
+
+    Args:
+        database_url: where everything of the house is kept.
+        temporal: a namespace in which no other house works.
+        folder: for keys and the sandbox's ledger.
+        policies_folder: the rules; ours where None.
+        address: where the workers find a service, given the sandbox's address.
+        answer_within: seconds in which a service has to answer a worker's client.
+        working: False leaves the workers to the test.
+    """
     catalog = load_catalog()
     issuer = Issuer(folder)
     partners = read_partners(catalog)
@@ -228,7 +242,10 @@ async def a_house(
             await stack.enter_async_context(httpx.AsyncClient(base_url=sandbox_url)),
             issuer,
             keys,
-            {service: address(service, sandbox_url) for service in SERVICES},
+            Settings.model_validate(
+                {f"{service}_url": address(service, sandbox_url) for service in SERVICES}
+                | {"service_answer_within": answer_within}
+            ),
         )
         stack.push_async_callback(house.end_journeys)
         if working:

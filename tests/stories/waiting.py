@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 Found = TypeVar("Found")
-LOOKS_EVERY = 0.05
+LOOKS_EVERY = 0.1
 """Seconds between two looks."""
 
 
