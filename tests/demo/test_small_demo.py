@@ -3,12 +3,12 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -22,9 +22,9 @@ ENDS_WITHIN = 120
 """Seconds; a run alone takes a third of it."""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def folder() -> Iterator[Path]:
-    """A data folder that PostgreSQL's account can enter; both tests use it, one after the other."""
+    """A data folder that PostgreSQL's account can enter."""
     made = Path(tempfile.mkdtemp(prefix="journeyman-demo-test-"))
     made.chmod(0o711)
     yield made
@@ -49,10 +49,10 @@ def running_on(folder: Path) -> list[psutil.Process]:
     for process in psutil.process_iter():
         try:
             told = " ".join(process.cmdline()) + process.cwd() + str(process.environ())
+            if str(folder) in told and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
         except psutil.Error:
             continue
-        if str(folder) in told and process.status() != psutil.STATUS_ZOMBIE:
-            found.append(process)
     return found
 
 
@@ -76,28 +76,45 @@ def test_a_small_cohort_arrives_and_the_sums_match(folder: Path) -> None:
     assert running_on(folder) == []
 
 
-def test_a_second_run_goes_on_with_the_same_data_and_a_killed_one_leaves_nothing_running(
+def test_a_killed_run_leaves_nothing_running_and_the_next_one_goes_on_with_its_data(
     folder: Path,
 ) -> None:
-    log = folder.with_suffix(".out")
-    with log.open("wb") as output:
-        run = subprocess.Popen(up(folder), env=environment(), stdout=output, stderr=output)
-    try:
-        eventually(lambda: "Ctrl-C stops everything" in log.read_text(), log)
-        assert "go on, opened by an earlier run" in log.read_text()
+    with started(folder) as (run, said):
+        assert "2 journeys opened" in said()
         assert len(running_on(folder)) > 5
-        run.send_signal(signal.SIGKILL)
+        run.kill()
         run.wait()
-        eventually(lambda: running_on(folder) == [], log)
+        eventually(lambda: running_on(folder) == [], said)
+    with started(folder) as (run, said):
+        assert "2 journeys go on" in said()
+        run.terminate()
+        assert run.wait(timeout=60) == 0
+        assert running_on(folder) == []
+
+
+@contextmanager
+def started(folder: Path) -> Iterator[tuple["subprocess.Popen[bytes]", Callable[[], str]]]:
+    """A run that is up, and what it said so far."""
+    log = folder / "said"
+
+    def said() -> str:
+        return log.read_text()
+
+    with log.open("wb") as output:
+        run = subprocess.Popen(
+            up(folder, "--trainees", "2"), env=environment(), stdout=output, stderr=output
+        )
+    try:
+        eventually(lambda: "Ctrl-C stops everything" in said(), said)
+        yield run, said
     finally:
         run.kill()
         run.wait()
-        log.unlink()
 
 
-def eventually(condition: Callable[[], bool], log: Path) -> None:
+def eventually(condition: Callable[[], bool], said: Callable[[], str]) -> None:
     """Wait for a condition, at most two minutes."""
     deadline = time.monotonic() + 120
     while not condition():
-        assert time.monotonic() < deadline, log.read_text()[-4000:]
+        assert time.monotonic() < deadline, said()[-4000:]
         time.sleep(0.1)
