@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import jwt
@@ -35,27 +36,50 @@ COMMANDS = (
 PORTS = ("API", "SANDBOX", "TEMPORAL", "TEMPORAL_UI", "WORKER_METRICS", "RELAY_METRICS")
 
 
-def journeyman(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Run the command in an environment that holds these settings only."""
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+def journeyman(*arguments: str, **settings: str) -> Done:
+    """Run the command in this process, in an environment that holds these settings only."""
+    unset: dict[str, str | None] = {
+        name: None for name in os.environ if name.startswith(("JOURNEYMAN_", "TEMPORAL_"))
+    }
+    given = unset | variables(settings) | {"COLUMNS": "100"}
+    shown = CliRunner().invoke(app, [*arguments], env=given)
+    return Done(shown.exit_code, shown.stdout, shown.stderr)
+
+
+def process(*arguments: str, **settings: str) -> Done:
+    """The same as a process of its own, for commands that change the process they run in."""
     inherited = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("JOURNEYMAN_", "TEMPORAL_"))
     }
-    given = {f"JOURNEYMAN_{name.upper()}": value for name, value in settings.items()}
-    return subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "processes.cli", *arguments],
-        env=inherited | given | {"NO_COLOR": "1", "COLUMNS": "100"},
+        env=inherited | variables(settings),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
+    return Done(done.returncode, done.stdout, done.stderr)
 
 
-def failed(done: subprocess.CompletedProcess[str]) -> str:
+def variables(settings: dict[str, str]) -> dict[str, str]:
+    return {f"JOURNEYMAN_{name.upper()}": value for name, value in settings.items()}
+
+
+def failed(done: Done) -> str:
     """What a failed command said, which holds no traceback."""
-    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.code == 1, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return " ".join(done.stderr.split())
 
@@ -70,10 +94,10 @@ def listening() -> Iterator[int]:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_every_command_helps(command: tuple[str, ...]) -> None:
-    shown = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "100"})
-    assert shown.exit_code == 0
-    assert "Example" in shown.stdout
-    assert f"journeyman {' '.join(command)}" in " ".join(shown.stdout.split())
+    done = journeyman(*command, "--help")
+    assert done.code == 0
+    assert "Example" in done.stdout
+    assert f"journeyman {' '.join(command)}" in " ".join(done.stdout.split())
 
 
 def test_a_setting_that_does_not_exist_is_named() -> None:
@@ -87,46 +111,44 @@ def test_a_setting_that_makes_no_sense_is_named() -> None:
 
 
 def test_a_process_without_a_database_says_how_to_get_one(tmp_path: Path) -> None:
-    said = failed(journeyman("relay", data_folder=str(tmp_path)))
+    said = failed(process("relay", data_folder=str(tmp_path)))
     assert "journeyman up" in said
     assert "JOURNEYMAN_DATABASE_URL" in said
 
 
 def test_a_database_that_does_not_answer_is_named_without_its_password() -> None:
     address = f"postgresql://clerk:s3cret@127.0.0.1:{free_port()}/journeyman"
-    said = failed(journeyman("migrate", database_url=address))
+    said = failed(process("migrate", database_url=address))
     assert "JOURNEYMAN_DATABASE_URL" in said
     assert "s3cret" not in said
 
 
 def test_a_sample_issuer_is_refused_outside_an_embedded_run() -> None:
-    said = failed(journeyman("api", database_url="postgresql://clerk@127.0.0.1:1/journeyman"))
+    said = failed(process("api", database_url="postgresql://clerk@127.0.0.1:1/journeyman"))
     assert "JOURNEYMAN_ISSUER" in said
 
 
 def test_up_refuses_a_taken_port_and_names_its_setting(tmp_path: Path) -> None:
     with listening() as port:
-        said = failed(
-            journeyman("up", "--data", str(tmp_path), **ports() | {"api_port": f"{port}"})
-        )
+        said = failed(process("up", "--data", str(tmp_path), **ports() | {"api_port": f"{port}"}))
     assert f"port {port} for the API is taken" in said
     assert "JOURNEYMAN_API_PORT" in said
 
 
 def test_up_refuses_a_folder_that_another_run_owns(tmp_path: Path) -> None:
     with FolderOwnership(tmp_path):
-        said = failed(journeyman("up", "--data", str(tmp_path), **ports()))
+        said = failed(process("up", "--data", str(tmp_path), **ports()))
     assert f"{tmp_path} is owned by process {os.getpid()}" in said
 
 
 def test_up_leaves_a_database_of_somebody_else_alone() -> None:
-    said = failed(journeyman("up", database_url="postgresql://clerk@127.0.0.1/journeyman"))
+    said = failed(process("up", database_url="postgresql://clerk@127.0.0.1/journeyman"))
     assert "unset JOURNEYMAN_DATABASE_URL" in said
 
 
 def test_asking_an_api_that_is_not_there_says_how_to_start_it(tmp_path: Path) -> None:
     settings = {"data_folder": str(tmp_path), "api_port": str(free_port())}
-    assert journeyman("token", "--region", "44", **settings).returncode == 0
+    assert journeyman("token", "--region", "44", **settings).code == 0
     said = failed(journeyman("journey", "list", "--region", "44", **settings))
     assert "does not answer" in said
     assert "journeyman up" in said
