@@ -284,7 +284,7 @@ class Desk:
                     start_to_close_timeout=RECORD_WITHIN,
                     retry_policy=RECORD_LOCALLY,
                 )
-            except ActivityError:
+            except (ActivityError, ApplicationError):  # a local one fails without its wrapper
                 await workflow.execute_activity_method(
                     RecordActivities.record,
                     batch,
