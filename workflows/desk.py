@@ -27,19 +27,12 @@ from domain.planning import WorkOutDue
 from domain.stages import Pathway, StuckCause, Turn
 from workflows import escalation
 from workflows.alarm import Alarm
-from workflows.durations import (
-    LOOK_UP_WITHIN,
-    RECORD_LOCALLY,
-    RECORD_PATIENTLY,
-    RECORD_REMOTELY_WITHIN,
-    RECORD_WITHIN,
-    call_retries,
-    call_within,
-)
+from workflows.durations import call_retries, call_within
 from workflows.journal import Journal
 from workflows.mail import Mailroom
 from workflows.memory import Deadline, Ending, JourneyMemory, Release, ReleaseKind, Rung
 from workflows.orders import Ticket, obey
+from workflows.our_own import run_our_own
 from workflows.waits import (
     Fact,
     Heard,
@@ -189,10 +182,9 @@ class Desk:
         """When a duration that began at `since` ends; working days by the region's calendar."""
         if not within.needs_calendar:
             return within.after(since)
-        return await workflow.execute_local_activity_method(
+        return await run_our_own(
             PlanningActivities.work_out_due,
             WorkOutDue(region=self.brief.home_region, since=since, working_days=int(within.amount)),
-            start_to_close_timeout=LOOK_UP_WITHIN,
         )
 
     def _climb(self, wait: Wait | None) -> bool:
@@ -276,21 +268,7 @@ class Desk:
             return False
         obeyed, self._obeyed = self._obeyed, []
         if self.journal.pending:
-            batch = self.journal.take_batch()
-            try:
-                await workflow.execute_local_activity_method(
-                    RecordActivities.record,
-                    batch,
-                    start_to_close_timeout=RECORD_WITHIN,
-                    retry_policy=RECORD_LOCALLY,
-                )
-            except (ActivityError, ApplicationError):  # a local one fails without its wrapper
-                await workflow.execute_activity_method(
-                    RecordActivities.record,
-                    batch,
-                    start_to_close_timeout=RECORD_REMOTELY_WITHIN,
-                    retry_policy=RECORD_PATIENTLY,
-                )
+            await run_our_own(RecordActivities.record, self.journal.take_batch())
         for ticket in obeyed:
             ticket.settle(self.memory)
         return True

@@ -19,7 +19,6 @@ RECORD_PATIENTLY = RetryPolicy(
     maximum_interval=timedelta(seconds=10),
 )
 """For as long as PostgreSQL is away: nothing goes on unrecorded."""
-LOOK_UP_WITHIN = timedelta(seconds=5)
 
 
 def call_retries(rules: CallRules) -> RetryPolicy:

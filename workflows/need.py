@@ -12,8 +12,8 @@ from domain.planning import DrawPlan
 from domain.stages import Outcome, Pathway, State, StuckCause, Turn
 from partners.requests import Accepted, CheckEligibility
 from workflows.desk import Desk
-from workflows.durations import LOOK_UP_WITHIN
 from workflows.memory import Ending, Passed
+from workflows.our_own import run_our_own
 from workflows.refusals import until_accepted
 from workflows.waits import Fact, Instruction, JourneyEnded, Wait
 
@@ -192,7 +192,7 @@ async def _draw(desk: Desk) -> None:
     """Draw the plan from what is known now, with the partners that a person chose; tell it."""
     brief, need = desk.brief, desk.memory.need
     told = need.drawn.warnings if need.drawn else ()
-    drawn = need.drawn = await workflow.execute_local_activity_method(
+    drawn = need.drawn = await run_our_own(
         PlanningActivities.draw_plan,
         DrawPlan(
             journey_id=brief.journey_id,
@@ -208,7 +208,6 @@ async def _draw(desk: Desk) -> None:
             policy=brief.policy,
             today=workflow.now(),
         ),
-        start_to_close_timeout=LOOK_UP_WITHIN,
     )
     need.plan = drawn.model_copy(
         update={

@@ -67,8 +67,12 @@ class FakePlanning:
     needs_approval: bool = False
     warnings: tuple[str, ...] = ()
     drawn: list[DrawPlan] = field(default_factory=list)
+    away_for: int = 0
 
     async def draw_plan(self, request: DrawPlan) -> Plan:
+        if self.away_for:
+            self.away_for -= 1
+            raise ConnectionError("PostgreSQL is away")
         self.drawn.append(request)
         known = {credit.module for credit in request.recognized}
         return Plan(

@@ -17,10 +17,14 @@ class FakeJournal:
         self.references: dict[str, list[str]] = defaultdict(list)
         self.batches: list[RecordBatch] = []
         self.away = False
+        self.turned_away = 0
         self._changed = asyncio.Condition()
 
     async def record(self, batch: RecordBatch) -> None:
         if self.away:
+            self.turned_away += 1
+            async with self._changed:
+                self._changed.notify_all()
             raise ConnectionError("PostgreSQL is away")
         self.batches.append(batch)
         for entry in batch.entries:

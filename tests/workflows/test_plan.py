@@ -217,3 +217,11 @@ async def test_nothing_is_switched_before_the_plan_is_agreed(world: World) -> No
     trainee = await planned(world)
     refusal = await trainee.refused(Switch(kind=Kind.PROVIDER, reason="wish"))
     assert (refusal.rule, refusal.state) == ("switch.provider", State.PLANNING)
+
+
+async def test_a_plan_waits_for_postgresql_to_come_back(world: World) -> None:
+    world.planning.away_for = 5
+    trainee = await world.start()
+    await trainee.decide_eligible()
+    await trainee.until(State.ENROLLING, awaiting="enrollment.confirmed")
+    assert told(trainee, EntryKind.PLAN_DRAWN) == [EntryKind.PLAN_DRAWN]
