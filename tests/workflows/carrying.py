@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
@@ -41,12 +42,17 @@ JOB_SERVICE = "jobs-sz"
 MODULES = tuple(Module(code=f"m{n}", title=f"module {n}", hours=40) for n in (1, 2, 3))
 
 
-def default_policy(**changes: Any) -> Policy:
-    """The default policy of the nation, with sections changed: `placement={"follow_ups": ()}`."""
+@cache
+def _nation() -> Policy:
     catalog = load_catalog()
     program = catalog.program("skills-initiative-2025")
     assert program is not None
-    policy = load_policies().for_region("11", program)
+    return load_policies(catalog=catalog).for_region("11", program)
+
+
+def default_policy(**changes: Any) -> Policy:
+    """The default policy of the nation, with sections changed: `placement={"follow_ups": ()}`."""
+    policy = _nation()
     for section, values in changes.items():
         rules = getattr(policy, section)
         merged = type(rules).model_validate({**rules.model_dump(), **values})
