@@ -17,11 +17,11 @@ from tests.stories.house import House, a_house
 Proxies = dict[Service, FaultProxy]
 Proxied = tuple[House, Proxies]
 
-CALLS = {"answer_within": "1 s", "retry_at_most_every": "100 ms", "down_after": "30 s"}
+CALLS = {"answer_within": "2 s", "retry_at_most_every": "100 ms", "down_after": "30 s"}
 
 
 def quick_rules(folder: Path) -> Path:
-    """The demo's rules, with calls that are given up and tried again within a second."""
+    """The demo's rules, with calls that are given up and tried again within seconds."""
     demo = yaml.safe_load((POLICIES_FOLDER / "demo.yaml").read_text("utf-8"))
     return write(folder, demo=demo | {"calls": CALLS})
 

@@ -16,10 +16,8 @@ async def proxied(
     temporal_client: Client,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Proxied]:
-    """With workers in this process, whose clients give up after 0.4 s."""
+    """With workers in this process, whose clients give up after a second."""
     await sweeper.sweep()
     folder = tmp_path_factory.mktemp("house")
-    async with behind_proxies(
-        worker_database, temporal_client, folder, answer_within=0.4
-    ) as proxied:
+    async with behind_proxies(worker_database, temporal_client, folder, answer_within=1) as proxied:
         yield proxied
