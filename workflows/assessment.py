@@ -4,13 +4,18 @@ from datetime import datetime
 
 from temporalio import workflow
 
-from activities.services import ExamActivities
-from domain.commands import PartnerKind, Switch
 from domain.events import AssessmentScheduled, AssessmentVoided, CertificateIssued, EventType
 from domain.lifecycle import EntryKind
-from domain.plan import Component, PartnerOption
+from domain.plan import Component
 from domain.stages import Pathway, State, StuckCause, Turn
-from partners.requests import Accepted, BookSitting
+from workflows.booking import (
+    SWITCH_CENTER,
+    book,
+    cancel_booking,
+    choose_center,
+    lose_booking,
+    switch_center,
+)
 from workflows.corrections import correct_past, corrects_past
 from workflows.days import day_of, moment_of
 from workflows.desk import Desk
@@ -22,12 +27,9 @@ from workflows.marks import (
     order_retraining,
     past_bookings,
 )
-from workflows.memory import ReleaseKind, Sitting
-from workflows.refusals import until_accepted
+from workflows.memory import Sitting
 from workflows.releases import give_back
 from workflows.waits import Fact, Instruction, Wait, Woken
-
-SWITCH_CENTER = (PartnerKind.CENTER,)
 
 
 async def assess(desk: Desk) -> None:
@@ -59,7 +61,7 @@ async def register(desk: Desk) -> None:
         if not open_components(desk):
             _all_passed_before(desk)
             return
-        if not await _book(desk):
+        if not await book(desk):
             return
     heard = await desk.hear(
         Wait(
@@ -77,7 +79,7 @@ async def register(desk: Desk) -> None:
         )
     )
     if isinstance(heard, Instruction):
-        await _switch_center(desk, heard)
+        await switch_center(desk, heard)
     elif isinstance(heard, Fact):
         await _hear_date(desk, heard)
 
@@ -99,81 +101,6 @@ def _all_passed_before(desk: Desk) -> None:
     desk.move(EntryKind.SITTING_SCHEDULED, detail="every component is credited", rule="marks.keep")
     desk.move(EntryKind.SITTING_HELD)
     close_round(desk)
-
-
-async def _book(desk: Desk) -> bool:
-    """True once the center took the booking; False where a person has to name a center."""
-    brief, assessment = desk.brief, desk.memory.assessment
-    if assessment.center is not None and not may_assess(desk, assessment.center, workflow.now()):
-        _turn_from(desk, assessment.center)
-    center = assessment.center = assessment.center or _next_center(desk)
-    if center is None:
-        await _without_center(desk)
-        return False
-    components = open_components(desk)
-    answer = await until_accepted(
-        desk,
-        "exam",
-        ExamActivities.book_sitting,
-        lambda: BookSitting(
-            idempotency_key=desk.next_key("booking"),
-            partner=center.partner,
-            journey_id=brief.journey_id,
-            person_ref=brief.person_ref,
-            occupation=brief.occupation,
-            level=brief.level,
-            region=brief.delivery_region,
-            components=components,
-            attempt=assessment.failed_attempts + 1,
-        ),
-        PartnerKind.CENTER,
-    )
-    if center.partner not in assessment.asked:
-        assessment.asked.append(center.partner)
-    if not isinstance(answer, Accepted):
-        await _switch_center(desk, answer)
-        return False
-    assessment.booking_ref = answer.ref
-    assessment.sittings = [Sitting(component=component) for component in components]
-    desk.hold_at_partner(ReleaseKind.SITTING, answer.ref, center.partner)
-    desk.note(
-        EntryKind.REQUESTED,
-        detail=f"a sitting of {', '.join(components)}, attempt "
-        f"{assessment.failed_attempts + 1}: {answer.ref}",
-        partner=center.partner,
-    )
-    return True
-
-
-def _turn_from(desk: Desk, center: PartnerOption) -> None:
-    """A center that may not assess this trainee today is not asked."""
-    desk.note(
-        EntryKind.PARTNER_SWITCHED,
-        detail=f"may not assess this trainee on {day_of(workflow.now()).isoformat()}",
-        rule="booking.assessor_authorized",
-        partner=center.partner,
-    )
-    desk.memory.assessment.center = None
-
-
-async def _without_center(desk: Desk) -> None:
-    heard = await desk.hear(
-        Wait(
-            key=f"center:{desk.asked_times('booking')}",
-            needed="center",
-            orders=("switch", "retry"),
-            switches=SWITCH_CENTER,
-            within=desk.policy.plan.decided_within,
-            cause=StuckCause.NO_CAPACITY,
-            turn=Turn.STAFF,
-            stuck_at_once=True,
-        )
-    )
-    desk.memory.assessment.asked = []
-    if isinstance(heard, Instruction) and heard.order.command.name == "switch":
-        await _switch_center(desk, heard)
-    else:
-        desk.tell_retried(heard)
 
 
 async def _hear_date(desk: Desk, heard: Fact) -> None:
@@ -211,7 +138,7 @@ async def _date_suits(desk: Desk, heard: Fact, at: datetime) -> bool:
         if desk.memory.state is State.SCHEDULED:
             desk.move(EntryKind.SITTING_LOST, heard=heard, rule="marks.resit_within")
         order_retraining(desk, "no resit within its limit", "marks.resit_within", heard)
-        await _cancel_booking(desk)
+        await cancel_booking(desk)
         return False
     center = assessment.center
     if center is not None and not center.authorized_on(day_of(at)):
@@ -224,7 +151,7 @@ async def _date_suits(desk: Desk, heard: Fact, at: datetime) -> bool:
             partner=center.partner,
         )
         assessment.center = None
-        await _cancel_booking(desk)
+        await cancel_booking(desk)
         return False
     return True
 
@@ -243,7 +170,7 @@ async def wait_for_sitting(desk: Desk) -> None:
         return
     heard = await hear_ending(desk, SWITCH_CENTER, moved=True, wake_at=first)
     if isinstance(heard, Instruction):
-        await _switch_center(desk, heard)
+        await switch_center(desk, heard)
     elif isinstance(heard, Fact) and heard.type is EventType.ASSESSMENT_SCHEDULED:
         await _hear_date(desk, heard)
     elif corrects_past(desk, heard):
@@ -272,7 +199,7 @@ async def _switch_while_silent(desk: Desk, heard: Instruction) -> None:
     silent = assessment.booking_ref
     for sitting in assessment.sittings:
         sitting.lost = sitting.lost or not sitting.ended
-    _choose_center(desk, heard)
+    choose_center(desk, heard)
     if silent is not None:
         desk.end_reference(silent)
         await give_back(desk, silent)
@@ -309,59 +236,6 @@ def open_placement(desk: Desk) -> None:
         desk.move(EntryKind.PROMOTION_AWAITED)
     else:
         desk.move(EntryKind.PLACEMENT_OPENED)
-
-
-async def _switch_center(desk: Desk, heard: Instruction) -> None:
-    _choose_center(desk, heard)
-    if desk.memory.state is State.SCHEDULED:
-        desk.move(EntryKind.SITTING_LOST, by=heard.order.by)
-    await _cancel_booking(desk)
-
-
-def _choose_center(desk: Desk, heard: Instruction) -> None:
-    """The center that a person named; the next of the plan where she named none."""
-    command = heard.order.command
-    assert isinstance(command, Switch)
-    desk.note(EntryKind.PARTNER_SWITCHED, by=heard.order.by, detail=command.reason)
-    plan = desk.memory.need.plan
-    options = plan.centers if plan else ()
-    desk.memory.assessment.center = next((o for o in options if o.partner == command.to), None)
-
-
-async def _cancel_booking(desk: Desk) -> None:
-    ended = desk.memory.assessment.booking_ref
-    desk.memory.assessment.booking_ref = None
-    desk.memory.assessment.sittings = []
-    if ended is not None:
-        desk.end_reference(ended)
-        await give_back(desk, ended)
-
-
-def lose_booking(desk: Desk) -> None:
-    """The booking is over; what is still to be sat is booked anew."""
-    assessment = desk.memory.assessment
-    ended, assessment.booking_ref, assessment.sittings = assessment.booking_ref, None, []
-    desk.used_up(ended)
-
-
-def _next_center(desk: Desk) -> PartnerOption | None:
-    """The first center not asked yet that may assess this trainee today."""
-    plan, asked = desk.memory.need.plan, desk.memory.assessment.asked
-    if plan is None:
-        return None
-    return next(
-        (o for o in plan.centers if o.partner not in asked and may_assess(desk, o, workflow.now())),
-        None,
-    )
-
-
-def may_assess(desk: Desk, center: PartnerOption, at: datetime) -> bool:
-    """Authorized on the day, and not the trainer, save an enterprise for its own staff."""
-    own_staff = (
-        desk.brief.pathway is Pathway.IN_SERVICE and center.organization == desk.brief.employer
-    )
-    trained = center.organization in desk.memory.training.trainer_organizations
-    return center.authorized_on(day_of(at)) and (own_staff or not trained)
 
 
 def _sitting(desk: Desk, component: Component) -> Sitting:
