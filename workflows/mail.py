@@ -73,7 +73,7 @@ class Mailroom:
             return
         fact = fact_of(event, ref, delivery.partner, data)
         if data.supersedes is not None:
-            if self._repeats(f"correction:{delivery.source}:{data.supersedes}", data, delivery):
+            if self._repeats(_correction(delivery.source, data.supersedes), data, delivery):
                 return
             self._memory.superseded.append(key_of(delivery.source, data.supersedes))
             self._withdraw(delivery, data.supersedes, fact)
@@ -259,7 +259,9 @@ class Mailroom:
     def _give_up(self, kept: Kept) -> None:
         """To a supervisor; the same fact may be reported again."""
         self._memory.waiting.remove(kept)
-        self._memory.known_facts.pop(fact_in(kept), None)
+        delivery = kept.delivery
+        for fact in (fact_in(kept), _correction(delivery.source, delivery.data.get("supersedes"))):
+            self._memory.known_facts.pop(fact, None)
         self._journal.note(
             EntryKind.WARNED,
             detail=f"{kept.delivery.type} waited too long; a supervisor decides",
@@ -274,11 +276,16 @@ class Mailroom:
 
     def keep_longer(self, held_for: timedelta) -> None:
         """The journey was on hold: what was kept meanwhile has as much longer to wait."""
-        self._memory.waiting = [
+        longer = [
             kept.model_copy(update={"until": kept.until + held_for})
             for kept in self._memory.waiting
         ]
-        self._new.clear()
+        self._new = [
+            after
+            for before, after in zip(self._memory.waiting, longer, strict=True)
+            if before in self._new
+        ]
+        self._memory.waiting = longer
 
     def next_give_up(self) -> datetime | None:
         """When the first kept event has waited long enough."""
@@ -313,6 +320,11 @@ class Mailroom:
             receipt=delivery.receipt,
         )
         self._journal.receipt(delivery.receipt, ReceiptStatus.REJECTED, f"{rule}: {reason}")
+
+
+def _correction(source: str, event_id: object) -> str:
+    """What is known of an event's correction stands under this name."""
+    return f"correction:{source}:{event_id}"
 
 
 def _of_components(kept: Kept, wait: Wait) -> bool:

@@ -311,6 +311,32 @@ async def test_time_on_hold_does_not_count_for_what_is_kept(world: World) -> Non
     assert statuses(trainee, *events) == [ReceiptStatus.APPLIED] * 2
 
 
+async def test_what_is_early_when_a_hold_ends_is_told_to_be_kept(world: World) -> None:
+    trainee, _ = await at_sitting(world)
+    await trainee.command(Hold(reason="flood"))
+    early = await trainee.tell("certificate.issued", {"number": "C-1"}, partner=ISSUER)
+    await trainee.command(Resume())
+    await trainee.until_receipt(early, ReceiptStatus.BUFFERED)
+
+
+async def test_a_correction_that_waited_too_long_may_be_sent_again(world: World) -> None:
+    trainee = await world.start(pathway=Pathway.RPL_ONLY)
+    await trainee.until(State.ELIGIBILITY, awaiting="eligibility.decided")
+    ref = f"bk_{len(world.exam.effects) + 1}"
+    first = theory(trainee, ref, "r-2", raw=62, supersedes="r-1")
+    await trainee.deliver(first)
+    await trainee.until_receipt(first, ReceiptStatus.BUFFERED)
+    await world.skip(timedelta(days=31))
+    await trainee.until_receipt(first, ReceiptStatus.QUARANTINED)
+    again = theory(trainee, ref, "r-3", raw=62, supersedes="r-1")
+    await trainee.deliver(again)
+    await trainee.until_receipt(again, ReceiptStatus.BUFFERED)
+    await trainee.decide_eligible()
+    assert await booked(trainee) == ref
+    await schedule(trainee, ref, "theory", "practical")
+    await trainee.until_receipt(again, ReceiptStatus.APPLIED)
+
+
 async def test_what_its_state_no_longer_wants_is_late(world: World) -> None:
     trainee, _ = await at_sitting(world)
     again = await trainee.tell("eligibility.decided", {"outcome": "ineligible"}, partner=REGISTRY)
