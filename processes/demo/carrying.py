@@ -51,7 +51,7 @@ async def carry_cohort(  # noqa: PLR0917 (called once, from `up`)
     console.print(
         f"{len(cast)} journeys {'opened' if fresh else 'go on, opened by an earlier run'}."
     )
-    console.print(where_to_look(run.settings), highlight=False)
+    console.print(where_to_look(run.settings), soft_wrap=True)
     engine = create_engine(run.database_url, pool_size=2)
     try:
         watch = Watch(run, script, engine)
