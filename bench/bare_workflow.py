@@ -103,6 +103,11 @@ class BareSignal:
         """The event arrives."""
         self._event = event
 
+    @workflow.query
+    def waits(self) -> bool:
+        """Whether it is there and waits; answered once its first task is done."""
+        return self._event is None
+
     @workflow.run
     async def run(self) -> None:
         """Take it with a local no-op."""

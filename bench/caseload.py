@@ -31,7 +31,7 @@ class Case:
 Wanted = Callable[[Case], bool]
 
 
-async def connect(database_url: str) -> asyncpg.Connection[asyncpg.Record]:
+async def connect(database_url: str) -> "asyncpg.Connection[asyncpg.Record]":
     """A connection of asyncpg's own to a SQLAlchemy address."""
     url = make_url(database_url)
     host = str(url.query.get("host", url.host))

@@ -45,6 +45,7 @@ class Counts:
     bytes: float
     actions: float
     by_type: dict[str, float]
+    bytes_by_type: dict[str, float]
     by_action: dict[str, float]
 
     @property
@@ -57,11 +58,15 @@ def count(histories: Iterable[WorkflowHistory]) -> Counts:
     """Count one workflow, run by run where it continued as new."""
     events = [event for history in histories for event in history.events]
     by_action = _actions(events)
+    sizes: Counter[str] = Counter()
+    for event in events:
+        sizes[_name(event)] += event.ByteSize()
     return Counts(
         events=len(events),
-        bytes=sum(event.ByteSize() for event in events),
+        bytes=sum(sizes.values()),
         actions=sum(by_action.values()),
         by_type=dict(Counter(_name(event) for event in events)),
+        bytes_by_type=dict(sizes),
         by_action=dict(by_action),
     )
 
@@ -72,15 +77,19 @@ def median_of(counted: list[Counts]) -> Counts:
     Raises:
         statistics.StatisticsError: nothing was counted.
     """
-    types = sorted({name for each in counted for name in each.by_type})
-    actions = sorted({name for each in counted for name in each.by_action})
     return Counts(
         events=median(each.events for each in counted),
         bytes=median(each.bytes for each in counted),
         actions=median(each.actions for each in counted),
-        by_type={n: median(each.by_type.get(n, 0) for each in counted) for n in types},
-        by_action={n: median(each.by_action.get(n, 0) for each in counted) for n in actions},
+        by_type=_medians([each.by_type for each in counted]),
+        bytes_by_type=_medians([each.bytes_by_type for each in counted]),
+        by_action=_medians([each.by_action for each in counted]),
     )
+
+
+def _medians(counted: list[dict[str, float]]) -> dict[str, float]:
+    names = sorted({name for each in counted for name in each})
+    return {name: median(each.get(name, 0) for each in counted) for name in names}
 
 
 def _name(event: HistoryEvent) -> str:

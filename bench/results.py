@@ -110,7 +110,11 @@ def _cpu_table(bare: Side, journeys: Side) -> Table:
 def _history_table(counted: dict[str, Counts]) -> Table:
     table = Table("", *counted, title="One workflow's history, median")
     for name in sorted({name for each in counted.values() for name in each.by_type}):
-        table.add_row(name, *(f"{each.by_type.get(name, 0):g}" for each in counted.values()))
+        figures = (
+            f"{each.by_type.get(name, 0):g}  ({each.bytes_by_type.get(name, 0):.0f} B)"
+            for each in counted.values()
+        )
+        table.add_row(name, *figures)
     table.add_section()
     table.add_row("events", *(f"{each.events:g}" for each in counted.values()))
     table.add_row("bytes", *(f"{each.bytes:g}" for each in counted.values()))

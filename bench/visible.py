@@ -62,9 +62,11 @@ async def measure_floor(client: Client, total: int, per_second: float, tell: Tel
 
     async def park() -> WorkflowHandle[BareSignal, None]:
         async with gate:
-            return await client.start_workflow(
+            handle = await client.start_workflow(
                 BareSignal.run, id=f"signal-{uuid.uuid4().hex}", task_queue=WORKFLOW_QUEUE
             )
+            await handle.query(BareSignal.waits)
+            return handle
 
     parked = iter(await asyncio.gather(*(park() for _ in range(total))))
     measured: list[float] = []
