@@ -10,6 +10,7 @@ from domain.plan import Component, ComponentCredit, Earlier, Vacancy
 from domain.stages import Outcome, Pathway, State, StuckCause, Turn
 from partners.requests import MakeReferral
 from tests.workflows.carrying import JOB_SERVICE, Trainee, World, default_policy
+from tests.workflows.timelines import unbroken
 
 
 def vacancy(ref: str, employer: str | None = None) -> Vacancy:
@@ -243,3 +244,24 @@ async def test_in_service_only_the_own_employer_confirms_the_promotion(world: Wo
     await trainee.tell("promotion.confirmed", {"new_level": "senior"}, partner="employer-1")
     assert (await trainee.result()).outcome is Outcome.PROMOTED
     assert world.placement.calls == []
+
+
+async def test_the_caseload_shows_each_wait_and_its_timeline_has_no_gap(world: World) -> None:
+    trainee = await certified(world)
+    ref = await referred(trainee)
+    assert trainee.case.awaited == ("referral.accepted", "offer.made", "referral.declined")
+    assert (trainee.case.partner, trainee.case.turn) == (JOB_SERVICE, Turn.PARTNER)
+    for name, awaited in (
+        ("offer.made", ("employment.started", "offer.declined", "referral.declined")),
+        ("employment.started", ("employment.retained", "employment.ended")),
+    ):
+        event = await trainee.tell(name, partner="employer-1", about=ref)
+        await trainee.until_receipt(event, ReceiptStatus.APPLIED)
+        assert trainee.case.awaited == awaited
+        assert trainee.case.due_at is not None
+        assert trainee.case.stuck_cause is None
+    await trainee.stay(ref)
+    await trainee.result()
+    unbroken(trainee)
+    assert trainee.case.awaited == ()
+    assert trainee.case.due_at is None
