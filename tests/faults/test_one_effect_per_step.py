@@ -40,7 +40,7 @@ async def test_many_journeys_through_any_mixture_of_faults_have_one_effect_a_ste
     house, proxies = proxied
     chance = random.Random(seed)
     async with house.relay.resting():
-        trainees = [await house.accept() for _ in range(8)]
+        trainees = [await house.accept() for _ in range(5)]
         for trainee in trainees:
             for service in CALLED:
                 faults = chance.choices(list(Fault), k=chance.randint(0, 2))

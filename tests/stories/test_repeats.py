@@ -4,9 +4,8 @@ import asyncio
 from collections import Counter
 from typing import Any
 
-import pytest
-
 from tests.stories.house import House
+from tests.stories.moves import FROM_NEED_TO_JOB, moves_in
 from tests.stories.partner import Partner
 from tests.stories.trainee import Trainee
 
@@ -57,18 +56,17 @@ async def test_a_result_told_46_times_under_new_ids_moves_once(house: House) -> 
     await _was_marked_once(trainee)
 
 
-@pytest.mark.parametrize("kind", ["enrollment.confirmed", "assessment.result", "offer.made"])
-async def test_what_a_partner_sends_three_times_changes_nothing_more(
-    house: House, kind: str
+async def test_partners_that_send_everything_three_times_change_nothing_more(
+    house: House,
 ) -> None:
-    trainee = await house.open({"repeat": {kind: 3}})
+    trainee = await house.open({"repeat": 3})
 
     assert await trainee.until_closed() == "retained"
 
-    assert {(row["copies"], row["sent"]) for row in await trainee.events(kind)} == {(3, 3)}
-    kinds = await trainee.kinds()
-    assert kinds.count("assessment_passed") == kinds.count("enrollment_confirmed") == 1
-    assert kinds.count("offer_made") == 1
+    assert moves_in(await trainee.timeline()) == FROM_NEED_TO_JOB
+    for kind in ("eligibility.decided", "training.completed", "assessment.result", "offer.made"):
+        assert {row["sent"] for row in await trainee.events(kind)} == {3}
+    assert {row["effects"] for row in await trainee.requests()} == {1}
 
 
 async def _was_marked_once(trainee: Trainee) -> None:
