@@ -1,6 +1,7 @@
 """Results: due 14 days after the sitting; corrected only by name, until the certificate."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -113,8 +114,8 @@ async def test_a_correction_of_an_open_round_counts_in_either_order(
     world: World, original_first: bool
 ) -> None:
     trainee, ref = await sitting(world)
-    original = {"event_id": "r-1", "raw": 58}
-    correction = {"event_id": "r-2", "raw": 62, "supersedes": "r-1"}
+    original: dict[str, Any] = {"event_id": "r-1", "raw": 58}
+    correction: dict[str, Any] = {"event_id": "r-2", "raw": 62, "supersedes": "r-1"}
     for told in (original, correction) if original_first else (correction, original):
         await report(trainee, "result", ref, "theory", **told)
     await report(trainee, "result", ref, "practical", raw=70)
