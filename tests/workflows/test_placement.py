@@ -20,9 +20,7 @@ def vacancy(ref: str, employer: str | None = None) -> Vacancy:
     )
 
 
-async def certified(
-    world: World, pathway: Pathway = Pathway.RPL_ONLY, **changes: Any
-) -> Trainee:
+async def certified(world: World, pathway: Pathway = Pathway.RPL_ONLY, **changes: Any) -> Trainee:
     """A trainee with every component credited, certified now."""
     passed_at = await world.now() - timedelta(days=30)
     both = tuple(
