@@ -11,7 +11,6 @@ from temporalio.testing import WorkflowEnvironment
 from tests.servers import tethered_test_server
 from tests.workflows.carrying import World
 
-
 STARTS = 3
 """The SDK gives a server a few seconds to answer: too few, at times, on a machine that is busy."""
 
