@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -92,10 +93,21 @@ async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
 async def temporal_client(servers: Addresses, worker_name: str) -> Client:
     """A client of a namespace of this worker's own, with Journeyman's search attributes.
 
-    Workflows of earlier tests may still be there: choose ids and task queues of your own.
+    Workflows of earlier tests may still be there: choose ids and task queues of your own. A worker
+    process registers a version and takes every later journey: it needs `own_namespace`.
     """
+    return await _namespace(servers, worker_name)
+
+
+@pytest.fixture
+async def own_namespace(servers: Addresses, worker_name: str) -> Client:
+    """A client of a namespace that only this test uses."""
+    return await _namespace(servers, f"{worker_name}-{uuid4().hex}")
+
+
+async def _namespace(servers: Addresses, name: str) -> Client:
     client = await Client.connect(
-        servers.temporal, namespace=worker_name, data_converter=pydantic_data_converter
+        servers.temporal, namespace=name, data_converter=pydantic_data_converter
     )
     await prepare_namespace(client)
     return client

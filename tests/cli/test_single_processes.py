@@ -20,7 +20,7 @@ from tests.servers import Addresses
 
 @pytest.fixture
 def elsewhere(
-    servers: Addresses, database_url: str, temporal_client: Client, tmp_path: Path
+    servers: Addresses, database_url: str, own_namespace: Client, tmp_path: Path
 ) -> dict[str, str]:
     """An environment as a deployment has it: addresses and an issuer, and no embedded run."""
     issuer = Issuer(tmp_path)
@@ -39,7 +39,7 @@ def elsewhere(
         "JOURNEYMAN_WORKER_METRICS_PORT": str(free_port()),
         "JOURNEYMAN_RELAY_METRICS_PORT": str(free_port()),
         "TEMPORAL_ADDRESS": servers.temporal,
-        "TEMPORAL_NAMESPACE": temporal_client.namespace,
+        "TEMPORAL_NAMESPACE": own_namespace.namespace,
     }
 
 

@@ -8,13 +8,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from signal import SIGKILL
-from uuid import uuid4
 
 import pytest
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
-from processes.embedded.namespace import prepare_namespace
 from processes.embedded.ports import free_port
 from processes.embedded.tether import open_log, start_tethered, tail
 from tests.faults.behind_proxies import Proxied, behind_proxies
@@ -30,16 +27,10 @@ OFTEN = 50
 
 @pytest.fixture
 async def proxied(
-    database_url: str, servers: Addresses, worker_name: str, tmp_path: Path
+    database_url: str, own_namespace: Client, tmp_path: Path
 ) -> AsyncIterator[Proxied]:
-    """A house without workers, in a namespace whose journeys keep to deployed versions."""
-    client = await Client.connect(
-        servers.temporal,
-        namespace=f"{worker_name}-{uuid4().hex}",
-        data_converter=pydantic_data_converter,
-    )
-    await prepare_namespace(client)
-    async with behind_proxies(database_url, client, tmp_path, working=False) as proxied:
+    """A house without workers."""
+    async with behind_proxies(database_url, own_namespace, tmp_path, working=False) as proxied:
         yield proxied
 
 
