@@ -23,6 +23,7 @@ for command in (
     running.relay,
     running.sandbox,
     running.migrate,
+    running.partners,
     token.token,
 ):
     app.command()(command)

@@ -2,7 +2,18 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, func, select, text, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Numeric,
+    RowMapping,
+    and_,
+    bindparam,
+    cast,
+    func,
+    select,
+    text,
+    tuple_,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.commands import Actor
@@ -91,9 +102,9 @@ _CASE = select(
     journeys.c.occupation,
     journeys.c.opened_by,
     journeys.c.opened_role,
-    (100 * journeys.c.hours_attended / func.nullif(journeys.c.hours_planned, 0)).label(
-        "attendance_pct"
-    ),
+    func.round(
+        cast(100 * journeys.c.hours_attended / func.nullif(journeys.c.hours_planned, 0), Numeric), 2
+    ).label("attendance_pct"),
 )
 _AREA = {
     PROVINCE_DIGITS: journeys.c.home_province,

@@ -149,6 +149,31 @@ def migrate() -> None:
     )
 
 
+def partners(
+    file: Annotated[
+        Path, typer.Argument(help="Partners as YAML, as in processes/demo/partners.yaml.")
+    ],
+    secrets: Annotated[
+        Path, typer.Option(help="Their signing keys: a JSON object, partner id to whsec_... .")
+    ],
+) -> None:
+    """Enter partners and their signing keys in the registry; entering them again replaces them.
+
+    An embedded run enters the sandbox's partners by itself.
+
+    Example:
+
+      JOURNEYMAN_DATABASE_URL=postgresql+asyncpg://journeyman@db/journeyman
+      journeyman partners partners.yaml --secrets keys.json
+    """
+    from processes.enter_partners import enter_partners  # noqa: PLC0415
+    from processes.settings import load_settings  # noqa: PLC0415
+
+    with told():
+        entered = asyncio.run(enter_partners(load_settings(), file, secrets))
+    typer.echo(f"{entered} partners are in the registry")
+
+
 def doctor() -> None:
     """Look at each dependency and setting, and say what to do where one is broken.
 

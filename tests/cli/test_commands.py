@@ -25,6 +25,7 @@ COMMANDS = (
     ("relay",),
     ("sandbox",),
     ("migrate",),
+    ("partners",),
     ("token",),
     ("doctor",),
     ("journey", "start"),
