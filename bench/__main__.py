@@ -52,6 +52,8 @@ def main(  # noqa: PLR0917 (options of a command line)
     from bench.machine import machine, origin  # noqa: PLC0415 (help answers at once)
     from bench.measure import Measured, Plan, measure_pace, measure_rounds  # noqa: PLC0415
     from bench.results import keep, show  # noqa: PLC0415
+    from processes.embedded_run import ProcessEnded  # noqa: PLC0415
+    from processes.faults import told  # noqa: PLC0415
 
     plan = Plan(rounds, journeys, at_once, seconds, events)
     about = {**origin(), "machine": machine(), "plan": asdict(plan)}
@@ -66,7 +68,12 @@ def main(  # noqa: PLR0917 (options of a command line)
                 return INTERRUPTED
         return 0
 
-    code = live(work)
+    try:
+        with told():
+            code = live(work)
+    except ProcessEnded as ended:
+        console.print(str(ended), markup=False, soft_wrap=True)
+        raise typer.Exit(1) from None
     if code == 0:
         show(measured, Console())
         keep(measured, about, results)

@@ -110,12 +110,12 @@ class Caseload:
             await self._news.wait()
             self._news.clear()
             changed, self._changed = list(self._changed), set()
+            if self._receipts:
+                await self._look_at_receipts(changed)
             for row in await self._reading.fetch(_CASES, changed):
                 case = Case(row["state"], tuple(row["awaited"]), row["outcome"])
                 self._cases[row["journey_id"]] = case
                 self._answer(row["journey_id"], case)
-            if self._receipts:
-                await self._look_at_receipts(changed)
 
     async def _look_at_receipts(self, changed: list[str]) -> None:
         attendance = EventType.ATTENDANCE_SUMMARY.cloud_type
