@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test lint format bench docs lock clean
+.PHONY: help up demo test test-long lint format bench docs lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -31,7 +31,10 @@ demo: $(VENV)/.ready ## the same, ending by itself with a table and one line of 
 	@$(BIN)/journeyman up --demo
 
 test: $(VENV)/.ready ## every test
-	@$(BIN)/pytest -n $(WORKERS) --dist loadscope
+	@$(BIN)/pytest -n $(WORKERS) --dist loadscope -m "not slow"
+
+test-long: $(VENV)/.ready ## the long runs: thousands of orders and events
+	@$(BIN)/pytest -m slow
 
 lint: $(VENV)/.ready ## format, lint, types, import contracts, workflow rules
 	@$(BIN)/ruff format --check .

@@ -73,9 +73,8 @@ async def match_vacancy(desk: Desk) -> None:
             since=None if referred else desk.memory.assessment.certified_at,
             within=desk.policy.placement.first_referral_within,
             wake_at=_next_search(desk),
-            orders=("retry", "switch", "decide"),
+            orders=("retry", "switch"),
             switches=SWITCH_VACANCY,
-            choices=(Choice.CLOSE_NO_JOB,),
             cause=StuckCause.NO_CAPACITY,
             turn=Turn.STAFF,
         )
@@ -93,8 +92,6 @@ async def _obey_search(desk: Desk, heard: Heard) -> None:
     if not isinstance(heard, Instruction):
         return
     command = heard.order.command
-    if isinstance(command, Decide):
-        raise _ending(Outcome.CERTIFIED_NO_JOB, EntryKind.SEARCH_ENDED, heard)
     if isinstance(command, Switch):
         desk.memory.placement.chosen = command.to
         desk.note(EntryKind.PARTNER_SWITCHED, by=heard.order.by, detail=command.reason)
@@ -168,9 +165,8 @@ async def hear_referral(desk: Desk) -> None:
             about=placement.referral_ref,
             partner=placement.service,
             within=rules.offered_within if placement.accepted else rules.answered_within,
-            orders=("switch", "decide"),
+            orders=("switch",),
             switches=SWITCH_VACANCY,
-            choices=(Choice.CLOSE_NO_JOB,),
             cause=StuckCause.PARTNER_SILENT,
             turn=Turn.PARTNER,
         )
@@ -198,9 +194,8 @@ async def hear_start(desk: Desk) -> None:
             about=placement.referral_ref,
             partner=placement.service,
             within=desk.policy.placement.started_within,
-            orders=("switch", "decide"),
+            orders=("switch",),
             switches=SWITCH_VACANCY,
-            choices=(Choice.CLOSE_NO_JOB,),
             cause=StuckCause.PARTNER_SILENT,
             turn=Turn.PARTNER,
         )
@@ -223,8 +218,6 @@ async def hear_start(desk: Desk) -> None:
 async def _end_referral(desk: Desk, heard: Heard, entry: EntryKind) -> None:
     """The partner declined, or a person turned elsewhere: then the referral is taken back."""
     placement = desk.memory.placement
-    if isinstance(heard, Instruction) and isinstance(heard.order.command, Decide):
-        raise _ending(Outcome.CERTIFIED_NO_JOB, EntryKind.SEARCH_ENDED, heard)
     ended, placement.referral_ref = placement.referral_ref, None
     if isinstance(heard, Instruction):
         command = heard.order.command

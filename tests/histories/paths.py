@@ -241,7 +241,7 @@ async def declined_and_ended(world: World) -> Trainee:
     await trainee.until(State.FOLLOW_UP)
     await trainee.tell("employment.ended", {"reason": "quit"}, partner="employer-3", about=third)
     await trainee.until(State.MATCHING, awaiting="vacancy")
-    await trainee.command(Decide(choice=Choice.CLOSE_NO_JOB, reason="goes back to school"))
+    await trainee.command(CloseLostContact(reason="her number no longer answers"))
     return trainee
 
 
@@ -299,7 +299,7 @@ PATHS: dict[Path, Outcome] = {
     held_and_extended: Outcome.WITHDRAWN,
     short_attendance_repeated: Outcome.WITHDRAWN,
     absent_and_voided: Outcome.LOST_CONTACT,
-    declined_and_ended: Outcome.CERTIFIED_NO_JOB,
+    declined_and_ended: Outcome.LOST_CONTACT,
     refused_switched_and_late: Outcome.WITHDRAWN,
     service_down_and_records_away: Outcome.WITHDRAWN,
 }

@@ -210,6 +210,17 @@ async def test_past_the_limit_a_person_closes_without_a_job(world: World) -> Non
     assert trainee.timeline[-1].by.role == "caseworker"
 
 
+async def test_before_the_limit_nobody_closes_without_a_job(world: World) -> None:
+    early = Decide(choice=Choice.CLOSE_NO_JOB, reason="tired of waiting")
+    trainee = await certified(world)
+    await referred(trainee)
+    assert (await trainee.refused(early)).rule == "decision.awaited"
+    world.placement.open_vacancies = ()
+    searching = await certified(world)
+    await searching.until(State.MATCHING, awaiting="vacancy")
+    assert (await searching.refused(early)).rule == "decision.awaited"
+
+
 async def test_past_the_limit_a_person_may_search_on(world: World) -> None:
     trainee = await at_the_limit(world)
     world.placement.open_vacancies = (vacancy("v7"),)
