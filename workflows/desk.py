@@ -14,23 +14,19 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.errors import PARTNER_REFUSED
-from activities.planning import PlanningActivities
 from activities.record import RecordActivities
 from domain.addresses import service_queue
 from domain.brief import JourneyBrief
-from domain.commands import Actor
-from domain.durations import Duration
 from domain.events import Delivery
 from domain.journal import ReceiptStatus
 from domain.lifecycle import EntryKind
-from domain.planning import WorkOutDue
-from domain.stages import Pathway, StuckCause, Turn
-from workflows import escalation
+from domain.stages import Pathway
 from workflows.alarm import Alarm
+from workflows.clock import Clock
 from workflows.durations import call_retries, call_within
 from workflows.journal import Journal
 from workflows.mail import Mailroom
-from workflows.memory import Deadline, Ending, JourneyMemory, Release, ReleaseKind, Rung
+from workflows.memory import Ending, JourneyMemory, Release, ReleaseKind
 from workflows.orders import Ticket, obey
 from workflows.our_own import run_our_own
 from workflows.waits import (
@@ -62,8 +58,8 @@ class Desk:
         self.inbox: list[Delivery] = []
         self.tickets: list[Ticket] = []
         self.wait: Wait | None = None
-        self.kept_deadline: Deadline | None = None
         self._obeyed: list[Ticket] = []
+        self.clock = Clock(brief, memory, self.journal)
         self._alarm = Alarm()
 
     # -- saying ---------------------------------------------------------------------------------
@@ -100,7 +96,7 @@ class Desk:
         Raises:
             JourneyEnded: where a person ended the journey.
         """
-        await self._arm(wait)
+        await self.clock.arm(wait)
         self.wait = wait
         try:
             while True:
@@ -130,7 +126,7 @@ class Desk:
             return fact
         if wait.wake_at is not None and wait.wake_at <= now:
             return Woken()
-        return Overdue() if self._climb(wait) else None
+        return Overdue() if self.clock.climb(wait) else None
 
     def take(self, wait: Wait) -> Fact | None:
         """What the wait wants where it is at hand already; never waits."""
@@ -152,90 +148,11 @@ class Desk:
                 return ticket
         return None
 
-    # -- deadlines ------------------------------------------------------------------------------
-
-    async def _arm(self, wait: Wait) -> None:
-        deadline = self.memory.deadline
-        if deadline is not None and deadline.key == wait.key:
-            deadline.awaited = wait.awaited
-            return
-        self.stop_clock()
-        if wait.within is None:
-            return
-        since = wait.since or self.memory.held_since or workflow.now()
-        due = await self.due(wait.within, since)
-        self.memory.deadline = Deadline(
-            key=wait.key,
-            since=since,
-            due=due,
-            cause=wait.cause,
-            turn=wait.turn,
-            awaited=wait.awaited,
-            partner=wait.partner,
-        )
-        self.journal.case_changed()
-        if wait.stuck_at_once:
-            self.memory.deadline.climbed = [Rung.REMINDER, Rung.STUCK]
-            self._stick(self.memory.deadline, f"can't go on without {wait.needed or wait.key}")
-
-    async def due(self, within: Duration, since: datetime) -> datetime:
-        """When a duration that began at `since` ends; working days by the region's calendar."""
-        if not within.needs_calendar:
-            return within.after(since)
-        return await run_our_own(
-            PlanningActivities.work_out_due,
-            WorkOutDue(region=self.brief.home_region, since=since, working_days=int(within.amount)),
-        )
-
-    def _climb(self, wait: Wait | None) -> bool:
-        """Climb the rungs that are due; true where the wait ends at its deadline, now passed."""
-        deadline = self.memory.deadline
-        if deadline is None:
-            return False
-        ends = wait is not None and wait.ends_overdue
-        for rung in escalation.reached(deadline, self.policy.escalation, workflow.now()):
-            deadline.climbed.append(rung)
-            if rung is Rung.STUCK:
-                if ends:
-                    return True
-                self._stick(deadline, f"overdue: {', '.join(deadline.awaited)}")
-            else:
-                self.note(
-                    escalation.ENTRY_OF[rung],
-                    detail=f"{', '.join(deadline.awaited)} is due {deadline.due.isoformat()}",
-                    rule="escalation.ladder",
-                    partner=deadline.partner,
-                )
-        return False
-
-    def _stick(self, deadline: Deadline, detail: str) -> None:
-        deadline.stuck_since = workflow.now()
-        self.note(
-            EntryKind.STUCK,
-            detail=f"{deadline.cause}: {detail}",
-            rule="escalation.ladder",
-            partner=deadline.partner,
-        )
-
-    def clear(self, detail: str, by: Actor | None = None) -> None:
-        """The journey is stuck no longer; says nothing where it was not stuck."""
-        deadline = self.memory.deadline
-        if deadline is not None and deadline.stuck_since is not None:
-            deadline.stuck_since = None
-            self.note(EntryKind.CLEARED, detail=detail, by=by)
-
-    def stop_clock(self) -> None:
-        """Nothing is awaited any more."""
-        deadline = self.memory.deadline
-        if deadline is not None:
-            self.clear(f"waits no longer for {', '.join(deadline.awaited)}")
-        self.memory.deadline = None
-
     async def _pause(
         self, wake_at: datetime | None = None, running: "asyncio.Future[Any] | None" = None
     ) -> None:
         """Sleep until something arrives or the next moment on the clock has come."""
-        at = self._next_moment(wake_at)
+        at = self.clock.next_moment(wake_at, self.mail.next_give_up())
         if at is not None:
             self._alarm.set(at)
         await workflow.wait_condition(
@@ -247,14 +164,6 @@ class Desk:
             )
         )
         self._alarm.hush()
-
-    def _next_moment(self, wake_at: datetime | None) -> datetime | None:
-        if self.memory.held_since is not None:
-            return None
-        moments = [wake_at, self.mail.next_give_up()]
-        if self.memory.deadline is not None:
-            moments.append(escalation.next_moment(self.memory.deadline, self.policy.escalation))
-        return min((moment for moment in moments if moment is not None), default=None)
 
     # -- recording ------------------------------------------------------------------------------
 
@@ -307,12 +216,11 @@ class Desk:
         if not ending:
             await self._wait_out_hold()
         if not keep_clock:
-            self.stop_clock()
-        self.kept_deadline = self.memory.deadline
-        self.memory.deadline = self._call_deadline(service, request)
+            self.clock.stop()
+        self.clock.begin_call(service, request.partner)
         shown = await self.record()
         if shown:  # counted from the call, however long the record took
-            self.memory.deadline = self._call_deadline(service, request)
+            self.clock.begin_call(service, request.partner)
         running: workflow.ActivityHandle[Answer] = workflow.start_activity_method(
             activity,
             request,
@@ -324,32 +232,17 @@ class Desk:
             self._sort_mail()
             self._obey_tickets()
             if self.memory.held_since is None:
-                self._climb(None)
+                self.clock.climb()
             if await self.record():
                 shown = True
             else:
                 await self._pause(running=running)
-        self.clear(f"the {service} service answers again")
-        self.memory.deadline, self.kept_deadline = self.kept_deadline, None
-        if shown and self.memory.deadline is not None:
+        if self.clock.end_call(service) and shown:
             self.journal.case_changed()
         try:
             return running.result()
         except ActivityError as error:
             return _refusal_in(error)
-
-    def _call_deadline(self, service: str, request: Any) -> Deadline:
-        now = workflow.now()
-        return Deadline(
-            key=f"call:{service}",
-            since=now,
-            due=self.policy.calls.down_after.after(now),
-            cause=StuckCause.SERVICE_DOWN,
-            turn=Turn.PARTNER,
-            awaited=(f"service:{service}",),
-            partner=request.partner,
-            climbed=[Rung.REMINDER],
-        )
 
     async def _wait_out_hold(self) -> None:
         while self.memory.ending is None and self.memory.held_since is not None:
@@ -364,7 +257,7 @@ class Desk:
 
     def end(self, ending: Ending) -> None:
         """The last move; what still waits is told that it comes too late."""
-        self.stop_clock()
+        self.clock.stop()
         self.move(
             ending.entry,
             by=ending.by,

@@ -225,9 +225,8 @@ def _resume(desk: "Desk", ticket: Ticket) -> None:
     assert memory.held_since is not None
     held_for = workflow.now() - memory.held_since
     memory.held_since = None
-    for deadline in (memory.deadline, desk.kept_deadline):
-        if deadline is not None:
-            escalation.shift(deadline, held_for)
+    for deadline in desk.clock.running:
+        escalation.shift(deadline, held_for)
     if memory.assessment.resit_until is not None:
         memory.assessment.resit_until += held_for
     if memory.placement.limit_at is not None:
@@ -239,7 +238,7 @@ def _resume(desk: "Desk", ticket: Ticket) -> None:
 def _extend(desk: "Desk", ticket: Ticket, command: ExtendDeadline) -> None:
     deadline = desk.memory.deadline
     assert deadline is not None
-    desk.clear("more time was given", by=ticket.order.by)
+    desk.clock.clear("more time was given", by=ticket.order.by)
     escalation.extend(deadline, command.until, workflow.now())
     desk.note(
         EntryKind.DEADLINE_EXTENDED,
