@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_serializer
 
 from domain.model import Word
 
@@ -86,8 +86,10 @@ class Duration(Word):
             return _months_after(moment, int(self.amount))
         return moment + timedelta(seconds=self.seconds)
 
+    @model_serializer
     def __str__(self) -> str:
-        return f"{self.amount:g} {self.unit}"
+        """As a policy writes it, which `Span` reads again."""
+        return f"{self.amount:.10g} {self.unit}"
 
 
 def _months_after(moment: datetime, months: int) -> datetime:

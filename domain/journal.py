@@ -7,6 +7,7 @@ from domain.commands import JOURNEYMAN, Actor
 from domain.lifecycle import EntryKind
 from domain.model import Ref, Text, Word
 from domain.plan import ComponentCredit, ModuleCredit
+from domain.planning import WorkOutDue
 from domain.stages import Outcome, Overlay, Stage, State, StuckCause, Turn
 
 
@@ -97,7 +98,8 @@ class RecordBatch(Word):
     """Everything that one step says, written in one transaction, keyed by journey and sequence.
 
     Writing it again changes nothing. `references` open the door for events that came under them
-    and were kept in quarantine.
+    and were kept in quarantine. Where the deadline that runs is in working days, `work_out` asks
+    the recorder for its end, which stands in `case.due_at` when the batch is written.
     """
 
     journey_id: Ref
@@ -107,3 +109,10 @@ class RecordBatch(Word):
     module_credits: tuple[ModuleCredit, ...] = ()
     component_credits: tuple[ComponentCredit, ...] = ()
     case: CaseLine
+    work_out: WorkOutDue | None = None
+
+
+class Recorded(Word):
+    """What the recorder answers: when the deadline that it was to work out is due."""
+
+    due_at: datetime | None = None

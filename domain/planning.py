@@ -1,4 +1,4 @@
-"""What a journey looks up before it goes on: its plan, and the end of working-day deadlines."""
+"""What a journey has worked out for it: its plan, and the end of working-day deadlines."""
 
 from datetime import datetime
 

@@ -30,7 +30,7 @@ async def run_api(settings: Settings, stop: asyncio.Event) -> None:
     """
     settings = with_database(settings)
     require_own_issuer(settings)
-    catalog = load_catalog(settings.policies_folder)
+    catalog = load_catalog(settings.catalog_folder)
     policies = load_policies(settings.policies_folder, catalog)
     engine = engine_of(settings)
     try:

@@ -32,7 +32,7 @@ async def enter_partners(settings: Settings, partners: Path, secrets: Path) -> i
         CommandFailed: naming what is wrong in which file, or that PostgreSQL does not answer.
     """
     try:
-        rows = read_partners(load_catalog(settings.policies_folder), partners)
+        rows = read_partners(load_catalog(settings.catalog_folder), partners)
     except PolicyError as error:
         raise CommandFailed(str(error)) from None
     held = _read_secrets(secrets)

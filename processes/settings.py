@@ -75,7 +75,7 @@ class Settings(BaseModel):
     database_connections: Count = 10
     """Most connections that one process holds."""
     policies_folder: Path | None = None
-    """The rules as YAML; those that come with Journeyman where not given."""
+    """The rules as YAML, with `catalog/` beside them; ours for each of the two not given."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     api_host: str = "127.0.0.1"
@@ -153,6 +153,12 @@ class Settings(BaseModel):
     def is_embedded(self) -> bool:
         """Whether sample keys and users are in order: only where Journeyman runs everything."""
         return self.database_url is None if self.embedded is None else self.embedded
+
+    @property
+    def catalog_folder(self) -> Path | None:
+        """Divisions, occupations, modules, programs: `catalog/` beside the rules; None for ours."""
+        beside = self.policies_folder / "catalog" if self.policies_folder else None
+        return beside if beside is not None and beside.is_dir() else None
 
     @property
     def postgres_folder(self) -> Path:

@@ -58,7 +58,7 @@ def _new_folder() -> Path:
 
 
 async def _run(settings: Settings, plan: RunPlan, console: Console, stop: asyncio.Event) -> int:
-    catalog = load_catalog(settings.policies_folder)
+    catalog = load_catalog(settings.catalog_folder)
     load_policies(settings.policies_folder, catalog)
     script = read_script()
     console.print(f"Starting on {settings.data_folder} ...")

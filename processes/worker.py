@@ -11,8 +11,8 @@ from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker import Worker, WorkerDeploymentConfig
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from activities.planning import CalendarPort, PlanningActivities, PlanningPort
-from activities.record import JournalPort, RecordActivities
+from activities.planning import PlanningActivities, PlanningPort
+from activities.record import CalendarPort, JournalPort, RecordActivities
 from activities.services import (
     EnrollmentActivities,
     ExamActivities,
@@ -66,8 +66,7 @@ def journey_activities(
     journal: JournalPort, planning: PlanningPort, calendar: CalendarPort
 ) -> Activities:
     """What runs beside the journeys: records and look-ups of our own."""
-    plans = PlanningActivities(planning, calendar)
-    return [RecordActivities(journal).record, plans.draw_plan, plans.work_out_due]
+    return [RecordActivities(journal, calendar).record, PlanningActivities(planning).draw_plan]
 
 
 def service_activities(
@@ -154,7 +153,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
         services = await stack.enter_async_context(service_clients(settings))
         journeys = journey_activities(
             PostgresJournal(engine),
-            PostgresPlanning(engine, load_catalog(settings.policies_folder)),
+            PostgresPlanning(engine, load_catalog(settings.catalog_folder)),
             RegionCalendar(),
         )
         for worker in workers(client, settings, journeys, services, deployment()):

@@ -1,10 +1,9 @@
 """The clock of a journey: the deadline that runs, its ladder, and what is set aside meanwhile."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 
-from activities.planning import PlanningActivities
 from domain.brief import JourneyBrief
 from domain.commands import Actor
 from domain.durations import Duration
@@ -14,7 +13,6 @@ from domain.stages import StuckCause, Turn
 from workflows import escalation
 from workflows.journal import Journal
 from workflows.memory import Deadline, JourneyMemory, Rung
-from workflows.our_own import run_our_own
 from workflows.waits import Wait
 
 
@@ -36,44 +34,56 @@ class Clock:
         both = (self._memory.deadline, self._set_aside)
         return tuple(deadline for deadline in both if deadline is not None)
 
-    async def arm(self, wait: Wait) -> None:
+    def arm(self, wait: Wait) -> None:
         """Start the wait's deadline; the same wait keeps the one that runs."""
         deadline = self._memory.deadline
         if deadline is not None and deadline.key == wait.key:
             deadline.awaited = wait.awaited
+            if deadline.working_days is not None:
+                self._journal.case_changed()
             return
         self.stop()
         if wait.within is None:
             return
+        self._memory.deadline = deadline = self._deadline(wait, wait.within)
+        self._journal.case_changed()
+        if wait.stuck_at_once:
+            deadline.climbed = [Rung.REMINDER, Rung.STUCK]
+            self._stick(deadline, f"can't go on without {wait.needed or wait.key}")
+
+    def _deadline(self, wait: Wait, within: Duration) -> Deadline:
         since = wait.since or self._memory.held_since or workflow.now()
-        due = await self._due(wait.within, since)
-        self._memory.deadline = Deadline(
+        days = int(within.amount) if within.needs_calendar else None
+        return Deadline(
             key=wait.key,
             since=since,
-            due=due,
+            due=within.after(since) if days is None else since + timedelta(days=days),
+            working_days=days,
             cause=wait.cause,
             turn=wait.turn,
             awaited=wait.awaited,
             partner=wait.partner,
         )
-        self._journal.case_changed()
-        if wait.stuck_at_once:
-            self._memory.deadline.climbed = [Rung.REMINDER, Rung.STUCK]
-            self._stick(self._memory.deadline, f"can't go on without {wait.needed or wait.key}")
 
-    async def _due(self, within: Duration, since: datetime) -> datetime:
-        """When a duration that began at `since` ends; working days by the region's calendar."""
-        if not within.needs_calendar:
-            return within.after(since)
-        return await run_our_own(
-            PlanningActivities.work_out_due,
-            WorkOutDue(region=self._region, since=since, working_days=int(within.amount)),
+    def to_work_out(self) -> WorkOutDue | None:
+        """What the recorder is to work out by the region's calendar, None where nothing is."""
+        deadline = self._memory.deadline
+        if deadline is None or deadline.working_days is None:
+            return None
+        return WorkOutDue(
+            region=self._region, since=deadline.since, working_days=deadline.working_days
         )
+
+    def learn_due(self, due_at: datetime | None) -> None:
+        """The recorder has worked out when the deadline ends."""
+        deadline = self._memory.deadline
+        if due_at is not None and deadline is not None:
+            deadline.due, deadline.working_days = due_at, None
 
     def climb(self, wait: Wait | None = None) -> bool:
         """Climb the rungs that are due; true where the wait ends at its deadline, now passed."""
         deadline = self._memory.deadline
-        if deadline is None:
+        if deadline is None or deadline.working_days is not None:
             return False
         ends = wait is not None and wait.ends_overdue
         for rung in escalation.reached(deadline, self._rules, workflow.now()):
@@ -119,7 +129,7 @@ class Clock:
         if self._memory.held_since is not None:
             return None
         moments = list(others)
-        if self._memory.deadline is not None:
+        if self._memory.deadline is not None and self._memory.deadline.working_days is None:
             moments.append(escalation.next_moment(self._memory.deadline, self._rules))
         return min((moment for moment in moments if moment is not None), default=None)
 

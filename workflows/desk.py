@@ -96,7 +96,7 @@ class Desk:
         Raises:
             JourneyEnded: where a person ended the journey.
         """
-        await self.clock.arm(wait)
+        self.clock.arm(wait)
         self.wait = wait
         try:
             while True:
@@ -177,7 +177,9 @@ class Desk:
             return False
         obeyed, self._obeyed = self._obeyed, []
         if self.journal.pending:
-            await run_our_own(RecordActivities.record, self.journal.take_batch())
+            batch = self.journal.take_batch(self.clock.to_work_out())
+            recorded = await run_our_own(RecordActivities.record, batch)
+            self.clock.learn_due(recorded.due_at)
         for ticket in obeyed:
             ticket.settle(self.memory)
         return True

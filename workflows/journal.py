@@ -15,6 +15,7 @@ from domain.journal import (
 from domain.lifecycle import EntryKind, move
 from domain.model import bounded
 from domain.plan import ComponentCredit, ModuleCredit
+from domain.planning import WorkOutDue
 from domain.stages import STAGE_OF, Outcome, Overlay, State
 from workflows.memory import JourneyMemory
 from workflows.waits import Fact
@@ -132,7 +133,7 @@ class Journal:
         """A component now passed, for this journey and for a re-entry."""
         self._component_credits.append(credit)
 
-    def take_batch(self) -> RecordBatch:
+    def take_batch(self, work_out: WorkOutDue | None) -> RecordBatch:
         """Everything said since the last batch, with the caseload line as it is now."""
         batch = RecordBatch(
             journey_id=self._journey_id,
@@ -142,6 +143,7 @@ class Journal:
             module_credits=tuple(self._module_credits),
             component_credits=tuple(self._component_credits),
             case=self._case_line(),
+            work_out=work_out,
         )
         self._entries.clear()
         self._receipts.clear()

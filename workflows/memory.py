@@ -32,7 +32,8 @@ class Deadline(Remembered):
     """Until when an awaited thing is due.
 
     `key` tells one wait from the next, so that the same wait keeps its deadline over
-    continue-as-new and extensions.
+    continue-as-new and extensions. While `working_days` is set, `due` is not yet worked out by the
+    region's calendar and stands for the earliest that it can be.
     """
 
     key: str
@@ -42,6 +43,7 @@ class Deadline(Remembered):
     turn: Turn
     awaited: tuple[str, ...]
     partner: str | None = None
+    working_days: int | None = None
     climbed: list[Rung] = Field(default_factory=list)
     stuck_since: datetime | None = None
 

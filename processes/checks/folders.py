@@ -73,7 +73,7 @@ async def check_policies(settings: Settings) -> str:
     """Catalog and rules make sense."""
     folder: Path | None = settings.policies_folder
     try:
-        load_policies(folder, load_catalog(folder))
+        load_policies(folder, load_catalog(settings.catalog_folder))
     except PolicyError as error:
         raise Broken(str(error), "correct the file at the key named") from None
     return str(folder) if folder else "those that come with Journeyman"

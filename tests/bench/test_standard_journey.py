@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from bench.history import Counts, count
 from bench.results import MOST_EVENTS, MOST_KB
 from domain.commands import Approve
@@ -16,21 +18,14 @@ ATTENDANCE = 2
 """Summaries that a provider sends beside the others; the relay folds them, no journey is woken."""
 
 
-LOOK_UPS = 8
-"""Deadlines in working days, each looked up in the region's calendar: one event, one marker."""
-
-
-async def test_a_standard_journey_stays_within_its_limits(world: World) -> None:
-    told, history = await _standard_journey(world, _policy_of("demo-subsidized"))
+@pytest.mark.parametrize(
+    "program", ["demo-subsidized", "subsidized-training-2025"], ids=["demo", "default rules"]
+)
+async def test_a_standard_journey_stays_within_its_limits(world: World, program: str) -> None:
+    told, history = await _standard_journey(world, _policy_of(program))
     assert told == history.signals == 14
     assert history.by_action["activity started or retried"] == 5
     assert history.events / (told + ATTENDANCE) <= MOST_EVENTS, history.by_type
-    assert history.bytes / 1000 <= MOST_KB
-
-
-async def test_working_days_cost_one_look_up_a_deadline_and_nothing_more(world: World) -> None:
-    told, history = await _standard_journey(world, _policy_of("subsidized-training-2025"))
-    assert (history.events - LOOK_UPS) / (told + ATTENDANCE) <= MOST_EVENTS, history.by_type
     assert history.bytes / 1000 <= MOST_KB
 
 

@@ -118,3 +118,10 @@ async def test_a_lazy_client_needs_no_server_yet() -> None:
     assert isinstance(await connect_temporal(settings, lazy=True), Client)
     with pytest.raises(RuntimeError):
         await connect_temporal(settings)
+
+
+def test_rules_elsewhere_come_with_our_catalog_or_with_one_of_their_own(tmp_path: Path) -> None:
+    given = {"JOURNEYMAN_POLICIES_FOLDER": str(tmp_path)}
+    assert load_settings(given).catalog_folder is None
+    (tmp_path / "catalog").mkdir()
+    assert load_settings(given).catalog_folder == tmp_path / "catalog"

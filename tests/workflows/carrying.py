@@ -14,7 +14,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import WorkerDeploymentConfig
 
-from activities.planning import CalendarPort
+from activities.record import CalendarPort
 from domain.addresses import COMMAND, DELIVER, JOURNEY_QUEUE, workflow_id_of
 from domain.brief import JourneyBrief
 from domain.commands import Actor, Command, CommandAnswer, Order, Refusal
