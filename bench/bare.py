@@ -35,7 +35,6 @@ def some_content() -> Content:
         "max": 100,
         "pass_mark": 60,
         "outcome": "passed",
-        "received_at": "2026-01-01T00:00:00+00:00",
     }
 
 

@@ -319,4 +319,3 @@ class Delivery(Word):
     type: str
     about: Ref | None = None
     data: dict[str, JsonValue] = {}
-    received_at: datetime

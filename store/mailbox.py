@@ -84,7 +84,7 @@ _READ = text(
     FROM unnest(:journeys) AS held(journey_id)
     CROSS JOIN LATERAL (
         SELECT inbox.journey_id, arrival, receipt, source, event_id, partner, type, subject,
-            data, received_at
+            data
         FROM inbox
         WHERE inbox.journey_id = held.journey_id AND status = 'received'
             AND type <> 'journeyman.attendance.summary.v1'
@@ -201,7 +201,6 @@ def _delivery(row: RowMapping) -> Delivery:
         type=_short_name(row["type"]),
         about=None if row["subject"] == row["journey_id"] else row["subject"],
         data=row["data"],
-        received_at=row["received_at"],
     )
 
 

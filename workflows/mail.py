@@ -209,7 +209,6 @@ class Mailroom:
             type=event.value,
             about=wait.about,
             data=data,
-            received_at=now,
         )
         self._memory.waiting.insert(0, Kept(delivery=delivery, until=now, by=by))
 

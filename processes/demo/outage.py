@@ -15,7 +15,7 @@ LOOKS_EVERY = 0.2
 
 
 async def play_outage(sandbox_url: str, outage: Outage, figures: Callable[[], Figures]) -> None:
-    """Take the service down once enough journeys came to placement; it comes back in any case."""
+    """Take the service down once enough journeys are that far; it comes back in any case."""
     async with httpx.AsyncClient(
         base_url=sandbox_url, timeout=ANSWER_WITHIN, trust_env=False
     ) as sandbox:
@@ -37,8 +37,9 @@ async def end_outage(sandbox_url: str, outage: Outage) -> None:
 
 
 def _due(outage: Outage, figures: Figures) -> bool:
-    come = figures.stages.get(Stage.PLACEMENT, 0)
-    return come > 0 and come >= outage.begins_at_share * figures.started
+    there = figures.stages.get(Stage.PLACEMENT, 0)
+    gone_through = there + figures.stages.get(Stage.CLOSED, 0)
+    return there > 0 and gone_through >= outage.begins_at_share * figures.started
 
 
 async def _tell(sandbox: httpx.AsyncClient, outage: Outage, *, down: bool) -> None:

@@ -8,17 +8,21 @@ from temporalio import workflow
 from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.services import ExamActivities
 from domain.stages import Outcome
 from processes.worker import journey_runner
-from tests.histories.paths import PATHS, Path
+from tests.histories.paths import PATHS, Path, exhausted, held_and_extended, retained
 from tests.workflows.carrying import World
 from workflows.journey import Journey
 
 RECORDED = File(__file__).parent / "recorded"
 RECORD = os.environ.get("RECORD_HISTORIES") == "1"
 """`RECORD_HISTORIES=1 pytest tests/histories` writes them anew; a review sees what changed."""
+
+STRICTLY_REPLAYED = (retained, exhausted, held_and_extended)
+"""In the strict sandbox each journey imports its code anew, which takes a second."""
 
 
 def _replayer() -> Replayer:
@@ -47,6 +51,20 @@ async def test_every_path_comes_to_its_end(world: World, path: Path) -> None:
 async def test_its_committed_history_is_replayed_by_todays_code(path: Path) -> None:
     recorded = (RECORDED / f"{path.__name__}.json").read_text()
     replayed = await _replayer().replay_workflow(WorkflowHistory.from_json(path.__name__, recorded))
+    assert replayed.replay_failure is None
+
+
+@pytest.mark.parametrize("path", STRICTLY_REPLAYED, ids=lambda path: path.__name__)
+async def test_nothing_is_hidden_by_what_passes_through_the_sandbox(path: Path) -> None:
+    recorded = (RECORDED / f"{path.__name__}.json").read_text()
+    strict = Replayer(
+        workflows=[Journey],
+        workflow_runner=SandboxedWorkflowRunner(
+            restrictions=SandboxRestrictions.default.with_passthrough_modules("pydantic")
+        ),
+        data_converter=pydantic_data_converter,
+    )
+    replayed = await strict.replay_workflow(WorkflowHistory.from_json(path.__name__, recorded))
     assert replayed.replay_failure is None
 
 

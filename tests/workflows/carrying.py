@@ -233,7 +233,6 @@ class Trainee:
             type=name,
             about=about,
             data=data or {},
-            received_at=datetime.now(UTC),
         )
 
     async def deliver(self, *events: Delivery) -> None:
