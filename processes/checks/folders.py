@@ -3,7 +3,6 @@
 import os
 import shutil
 import stat
-from pathlib import Path
 
 from policies.loader import load_catalog, load_policies
 from policies.reading import PolicyError
@@ -71,9 +70,10 @@ async def check_ports(settings: Settings) -> str:
 
 async def check_policies(settings: Settings) -> str:
     """Catalog and rules make sense."""
-    folder: Path | None = settings.policies_folder
+    folder = settings.policies_folder
+    where = str(folder) if folder else "those that come with Journeyman"
     try:
         load_policies(folder, load_catalog(settings.catalog_folder))
     except PolicyError as error:
-        raise Broken(str(error), "correct the file at the key named") from None
-    return str(folder) if folder else "those that come with Journeyman"
+        raise Broken(f"{where}: {error}", "correct the file at the key named") from None
+    return where
