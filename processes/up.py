@@ -9,6 +9,7 @@ from rich.console import Console
 
 from policies.loader import load_catalog, load_policies
 from processes.demo.carrying import carry_cohort
+from processes.demo.report import DemoEnd, report
 from processes.demo.script import read_script
 from processes.embedded.ownership import FolderOwnership
 from processes.embedded_run import EmbeddedRun, ProcessEnded
@@ -45,8 +46,6 @@ def run_up(settings: Settings, plan: RunPlan) -> int:
         code = live(work)
     if own and code == 0:
         shutil.rmtree(folder, ignore_errors=True)
-    elif own:
-        console.print(f"The data and logs are kept in {folder}")
     return code
 
 
@@ -62,16 +61,23 @@ async def _run(settings: Settings, plan: RunPlan, console: Console, stop: asynci
     load_policies(settings.policies_folder, catalog)
     script = read_script()
     console.print(f"Starting on {settings.data_folder} ...")
+    end: DemoEnd | None = None
     with EmbeddedRun(settings, script.environment()) as run:
         try:
             await run.start_servers()
             await run.save_partners(catalog)
             run.start("sandbox", "api")
             await run.await_ready(f"{run.sandbox_url}/healthz", f"{settings.api_url}/healthz")
-            return await carry_cohort(run, catalog, script, plan, console, stop)
+            end = await carry_cohort(run, catalog, script, plan, console, stop)
         except ProcessEnded as ended:
             console.print("Stopped, because", style="bold red")
             console.print(str(ended), markup=False, soft_wrap=True)
             return 1
         finally:
             console.print("Stopping everything ...")
+    if end is None:
+        return 0
+    if not end.accounted:
+        console.print(f"Not everything is accounted for; look into {settings.data_folder}")
+    report(end)
+    return 0 if end.accounted else 1

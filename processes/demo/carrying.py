@@ -13,7 +13,7 @@ from processes.demo.cohort import COHORT_FILE, read_cohort
 from processes.demo.display import Display
 from processes.demo.loading import Cast, load_cohort
 from processes.demo.outage import end_outage, play_outage
-from processes.demo.report import report
+from processes.demo.report import DemoEnd
 from processes.demo.script import DemoScript
 from processes.demo.watch import Watch
 from processes.demo.welcome import where_to_look
@@ -30,10 +30,10 @@ async def carry_cohort(  # noqa: PLR0917 (called once, from `up`)
     plan: RunPlan,
     console: Console,
     stop: asyncio.Event,
-) -> int:
+) -> DemoEnd | None:
     """Load the cohort and show its way until told to stop, or until the demo's end.
 
-    Returns the exit code: 1 for a demo that leaves a journey or an event unaccounted for.
+    Returns what became of everybody in a demo, None elsewhere.
 
     Raises:
         ProcessEnded: a process of the run gave up.
@@ -60,11 +60,11 @@ async def carry_cohort(  # noqa: PLR0917 (called once, from `up`)
             with Display(console) as display:
                 if not plan.demo:
                     await watch.until_told(display, stop)
-                    return 0
+                    return None
                 deadline = plan.began + plan.deadline_s
                 ended = await watch.until_ended(display, stop, deadline)
         await watch.look()
-        return report(watch.figures, seconds=time.monotonic() - plan.began, ended=ended)
+        return DemoEnd(watch.figures, time.monotonic() - plan.began, ended)
     finally:
         await engine.dispose()
 

@@ -1,6 +1,7 @@
 """The demo's end: a table, and one line of JSON whose sums match."""
 
 import json
+from dataclasses import dataclass
 
 from rich.console import Console
 
@@ -9,20 +10,32 @@ from processes.demo.display import outcome_table
 from processes.demo.figures import Figures
 
 
-def report(figures: Figures, *, seconds: float, ended: bool) -> int:
-    """Print to standard output what became of everybody; returns the exit code.
+@dataclass(frozen=True)
+class DemoEnd:
+    """What became of everybody.
 
-    Args:
-        seconds: how long the whole run took, its servers' start included.
-        ended: whether it came to its end by itself.
-
-    It is 1 where a journey is neither closed nor stuck for the cause that the script expects, an
-    event is not settled, or the run was broken off.
+    `seconds` is how long the run took, its servers' start included; `ended` whether it came to its
+    end by itself.
     """
-    Console().print(outcome_table(figures))
-    print(json.dumps(summary(figures, seconds)), flush=True)
-    accounted = ended and not figures.unaccounted and not figures.under_way
-    return 0 if accounted and figures.started else 1
+
+    figures: Figures
+    seconds: float
+    ended: bool
+
+    @property
+    def accounted(self) -> bool:
+        """Every journey is closed or stuck for the cause that the script expects, every event is
+        settled, and the run was not broken off.
+        """
+        figures = self.figures
+        settled = self.ended and not figures.unaccounted and not figures.under_way
+        return settled and figures.started > 0
+
+
+def report(end: DemoEnd) -> None:
+    """Print to standard output a table and, as the last line, one JSON object."""
+    Console().print(outcome_table(end.figures))
+    print(json.dumps(summary(end.figures, end.seconds)), flush=True)
 
 
 def summary(figures: Figures, seconds: float) -> dict[str, object]:
