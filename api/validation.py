@@ -23,7 +23,8 @@ def _field_error(error: Mapping[str, object]) -> FieldError:
         parts = parts[1:]
     unknown = error.get("type") == "extra_forbidden"
     value = None if unknown or PERSONAL & set(parts) else shown(error.get("input"))
-    message = "there is no such field" if unknown else str(error.get("msg", "not valid"))
+    told = str(error.get("msg", "not valid")).removeprefix("Value error, ")
+    message = "there is no such field" if unknown else told
     return FieldError(field=".".join(parts)[:_LONGEST_FIELD], message=message[:300], value=value)
 
 
