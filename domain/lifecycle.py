@@ -7,7 +7,7 @@ code, table and diagram together.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from domain.stages import STAGE_OF, STATES_OF, Outcome, Stage, State
+from domain.stages import STATES_OF, Outcome, Stage, State
 
 
 class EntryKind(StrEnum):
@@ -262,8 +262,3 @@ def render_mermaid() -> str:
     endings = {m.outcome for m in MOVES if m.outcome and m.entry not in _FROM_ANYWHERE}
     lines.extend(f"    closed_{outcome} --> [*]" for outcome in sorted(endings))
     return "\n".join(lines) + "\n"
-
-
-def stage_of(state: State) -> Stage:
-    """The stage that a state belongs to."""
-    return STAGE_OF[state]

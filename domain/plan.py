@@ -4,7 +4,6 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Literal
 
-from domain.levels import SkillLevel
 from domain.model import Ref, Text, Word
 
 
@@ -93,10 +92,3 @@ class Earlier(Word):
     previous_journey: Ref | None = None
     modules: tuple[ModuleCredit, ...] = ()
     components: tuple[ComponentCredit, ...] = ()
-
-
-class Target(Word):
-    """What a journey aims at."""
-
-    occupation: Occupation
-    level: SkillLevel
