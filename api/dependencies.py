@@ -15,6 +15,7 @@ from api.tokens import Caller, TokenVerifier
 from domain.catalog import Catalog
 from domain.commands import Role
 from policies.loader import Policies
+from store.vault import Vault
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,16 @@ class Limits:
     event_data_bytes: int = 8 * 1024
     """What of an event enters a journey's history."""
     body_bytes: int = 64 * 1024
+    batch_events: int = 1000
+    batch_bytes: int = 8 * 1024 * 1024
+    file_rows: int = 100_000
+    file_bytes: int = 32 * 1024 * 1024
+    cohort_rows: int = 10_000
+    cohort_bytes: int = 8 * 1024 * 1024
+    body_within: timedelta = timedelta(seconds=30)
+    """How long a client may take to send a body."""
+    caller_requests_per_second: float = 50.0
+    partner_events_per_second: float = 500.0
     signature_age: timedelta = timedelta(minutes=5)
     """How far a signature's time may be from ours, before and after (Standard Webhooks)."""
     partner_kept: timedelta = timedelta(seconds=3)
@@ -48,6 +59,7 @@ class ApiDependencies:
     catalog: Catalog
     policies: Policies
     tokens: TokenVerifier
+    vault: Vault
     limits: Limits = field(default_factory=Limits)
     clock: Callable[[], datetime] = _now
 
@@ -84,5 +96,20 @@ def _one_of(*roles: Role) -> Callable[[Caller], Awaitable[Caller]]:
 
 Staff = Annotated[Caller, Depends(_one_of(Role.CASEWORKER, Role.SUPERVISOR))]
 """A caseworker or supervisor, limited to her region."""
+
+Supervisor = Annotated[Caller, Depends(_one_of(Role.SUPERVISOR))]
+"""A supervisor, limited to her region."""
+
+Auditor = Annotated[Caller, Depends(_one_of(Role.AUDITOR))]
+"""An auditor, limited to her region where she has one; she reads and changes nothing."""
+
+Reader = Annotated[Caller, Depends(_one_of(Role.CASEWORKER, Role.SUPERVISOR, Role.AUDITOR))]
+"""Whoever may read cases of her region."""
+
+Operator = Annotated[Caller, Depends(_one_of(Role.OPERATOR))]
+"""Somebody who runs Journeyman; she sees no trainee."""
+
+Partner = Annotated[Caller, Depends(_one_of(Role.PARTNER))]
+"""A partner's own system, limited to what it sent and was asked."""
 
 StaffOrPartner = Annotated[Caller, Depends(_one_of(Role.CASEWORKER, Role.SUPERVISOR, Role.PARTNER))]

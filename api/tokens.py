@@ -34,7 +34,7 @@ _OPTIONS: Options = {"require": _CLAIMS, "strict_aud": True}
 class Caller:
     """Who calls: an opaque account id, a role, and what the role is limited to.
 
-    `region` is the division code that a caseworker or supervisor sees, with what lies in it;
+    `region` is the division code that staff see, with what lies in it, empty for the whole nation;
     `partner` the organization that a partner's token speaks for.
     """
 
@@ -147,6 +147,7 @@ def _caller(claims: dict[str, object]) -> Caller:
         Role.CASEWORKER: bool(_DIVISION.fullmatch(region)),
         Role.SUPERVISOR: bool(_DIVISION.fullmatch(region)),
         Role.PARTNER: bool(_SUBJECT.fullmatch(partner)),
+        Role.AUDITOR: region == "" or bool(_DIVISION.fullmatch(region)),
         Role.OPERATOR: True,
     }
     if not limited[Role(role)]:

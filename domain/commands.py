@@ -17,8 +17,9 @@ class Role(StrEnum):
 
     CASEWORKER = "caseworker"
     SUPERVISOR = "supervisor"
-    PARTNER = "partner"
+    AUDITOR = "auditor"
     OPERATOR = "operator"
+    PARTNER = "partner"
 
 
 class Actor(Word):

@@ -15,6 +15,7 @@ from processes.serving import serve
 from processes.settings import Settings
 from processes.stores import engine_of, require_usable, with_database
 from processes.temporal_client import connect_temporal
+from processes.vaults import vault_of
 
 log = structlog.get_logger(__name__)
 
@@ -44,10 +45,20 @@ async def run_api(settings: Settings, stop: asyncio.Event) -> None:
                 tokens=TokenVerifier(
                     settings.issuer_key_set(), issuer=settings.issuer, audience=settings.audience
                 ),
+                vault=await vault_of(settings, engine),
                 limits=Limits(
                     event_bytes=settings.event_bytes,
                     event_data_bytes=settings.event_data_bytes,
                     body_bytes=settings.body_bytes,
+                    batch_events=settings.batch_events,
+                    batch_bytes=settings.batch_bytes,
+                    file_rows=settings.file_rows,
+                    file_bytes=settings.file_bytes,
+                    cohort_rows=settings.cohort_rows,
+                    cohort_bytes=settings.cohort_bytes,
+                    body_within=timedelta(seconds=settings.body_within),
+                    caller_requests_per_second=settings.caller_requests_per_second,
+                    partner_events_per_second=settings.partner_events_per_second,
                     signature_age=timedelta(seconds=settings.signature_age),
                 ),
             )

@@ -27,6 +27,8 @@ from store.tables import partner_keys
 KEY_FILE = "issuer.pem"
 KEY_SET_FILE = "jwks.json"
 SECRETS_FILE = "partner-secrets.json"
+MASTER_KEY_FILE = "master.key"
+LOCAL_MARK = b"local-"
 LOCAL_KEY_ID = "local-"
 """How the key ids of local issuers begin."""
 LOCAL_SECRET = "whsec_" + base64.b64encode(b"local-").decode()
@@ -113,6 +115,16 @@ def partner_secrets(folder: Path, partners: Iterable[str]) -> dict[str, str]:
         known |= {partner: _new_secret() for partner in missing}
         _write_privately(file, json.dumps(known, indent=1, sort_keys=True))
     return {partner: known[partner] for partner in wanted}
+
+
+def local_master_key(folder: Path) -> str:
+    """The master key of an embedded run, made at its first start: 32 bytes in base64."""
+    file = folder / MASTER_KEY_FILE
+    if not file.exists():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        made = LOCAL_MARK + secrets.token_bytes(32 - len(LOCAL_MARK))
+        _write_privately(file, base64.b64encode(made).decode())
+    return file.read_text()
 
 
 def require_own_issuer(settings: Settings) -> None:

@@ -27,6 +27,7 @@ from store.late import close_late, take_back_unread
 from store.mailbox import Mail, delivered, lease_mail, put_back
 from store.outbox import Start, give_back_starts, lease_starts, started
 from store.sorting import sort
+from store.vault import Vault
 from store.waiting import what_waits
 
 log = structlog.get_logger(__name__)
@@ -50,13 +51,15 @@ class Relay:
     Args:
         engine: PostgreSQL; needs a pool of at least four connections.
         client: Temporal, with the pydantic data converter; it may be away.
+        vault: opens what the door sealed.
         pace: how fast.
     """
 
-    def __init__(self, engine: AsyncEngine, client: Client, pace: Pace) -> None:
+    def __init__(self, engine: AsyncEngine, client: Client, vault: Vault, pace: Pace) -> None:
         self._engine = engine
         self._single = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._client = client
+        self._vault = vault
         self._pace = pace
         self._meter = Meter(pace.starts_per_second)
         self._caught_up = asyncio.Event()

@@ -12,6 +12,7 @@ from processes.relay_pace import Pace
 from processes.settings import Settings
 from processes.stores import engine_of, require_usable, with_database
 from processes.temporal_client import connect_temporal
+from processes.vaults import vault_of
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +33,7 @@ async def run_relay(settings: Settings, stop: asyncio.Event) -> None:
     engine = engine_of(settings)
     try:
         await require_usable(settings, engine)
+        vault = await vault_of(settings, engine)
         client = await connect_temporal(settings, lazy=True, runtime=runtime)
         pace = Pace(
             starts_per_second=settings.relay_starts_per_second,
@@ -40,6 +42,6 @@ async def run_relay(settings: Settings, stop: asyncio.Event) -> None:
             poll=timedelta(seconds=settings.relay_poll),
         )
         log.info("relay_ready")
-        await Relay(engine, client, pace).run(stop)
+        await Relay(engine, client, vault, pace).run(stop)
     finally:
         await engine.dispose()

@@ -97,6 +97,10 @@ class Settings(BaseModel):
     partner_secret: SecretStr | None = None
     """The secret with which the command line signs an event; an embedded run keeps its own."""
 
+    master_key: SecretStr | None = None
+    """Wraps the keys under which personal data lies: 32 bytes in base64; several, newest first, are
+    parted by a space. An embedded run makes its own."""
+
     registry_url: HttpUrl | None = None
     enrollment_url: HttpUrl | None = None
     exam_url: HttpUrl | None = None
@@ -115,11 +119,32 @@ class Settings(BaseModel):
     event_data_bytes: Bytes = 8 * 1024
     """Most of an event's data, which enters a journey's history."""
     body_bytes: Bytes = 64 * 1024
+    batch_events: Count = 1000
+    """Most events of one batch."""
+    batch_bytes: Bytes = 8 * 1024 * 1024
+    file_rows: Count = 100_000
+    """Most rows of one event file."""
+    file_bytes: Bytes = 32 * 1024 * 1024
+    cohort_rows: Count = 10_000
+    """Most rows of one cohort."""
+    cohort_bytes: Bytes = 8 * 1024 * 1024
     signature_age: Seconds = 300.0
     """How old or new a partner's signature may be."""
+    headers_within: Seconds = 10.0
+    """How long a client may take to send a request's head."""
+    body_within: Seconds = 30.0
+    """How long a client may take to send a request's body."""
+    caller_requests_per_second: PerSecond = 50.0
+    """Requests of one caller that one API process answers; twice as many at once."""
+    partner_events_per_second: PerSecond = 500.0
+    """The same for a partner's events, where the registry sets no limit of its own."""
+    unknown_subject_days: Annotated[float, Field(gt=0, le=3660)] = 30.0
+    """Days until an event about an unknown journey becomes a supervisor's task."""
 
     relay_starts_per_second: PerSecond = 20.0
     """Starts give way to running journeys; a nation's peak is 8."""
+    cohort_rows_per_second: PerSecond = 20.0
+    """How fast a relay opens the journeys of cohorts."""
     relay_batch: Count = 100
     relay_lease: Seconds = 30.0
     relay_poll: Seconds = 0.5

@@ -15,6 +15,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     Sequence,
@@ -175,6 +176,15 @@ outbox = Table(
     Column("leased_until", MOMENT, nullable=False, server_default=text("'-infinity'")),
 )
 Index("ix_outbox_written_at", outbox.c.written_at)
+
+service_keys = Table(
+    "service_keys",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("wrapped", LargeBinary, nullable=False),
+    Column("made_at", MOMENT, nullable=False),
+)
+"""Keys that all processes share, wrapped by the master key (`store.vault`)."""
 
 idempotency_keys = Table(
     "idempotency_keys",

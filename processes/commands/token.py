@@ -6,7 +6,7 @@ import typer
 
 from processes.faults import CommandFailed, told
 
-RoleName = Literal["caseworker", "supervisor", "partner", "operator"]
+RoleName = Literal["caseworker", "supervisor", "auditor", "operator", "partner"]
 
 
 def token(

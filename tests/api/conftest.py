@@ -16,6 +16,7 @@ from store.registry import save_partners
 from tests.api.issuer import Issuer
 from tests.api.partners import PARTNERS, SECRETS
 from tests.api.played_journeys import PlayedJourneys
+from tests.vault import VAULT
 
 Client = Callable[[str | None], httpx.AsyncClient]
 
@@ -56,6 +57,7 @@ async def deps(
         catalog=catalog,
         policies=policies,
         tokens=TokenVerifier(issuer.key_set, issuer=issuer.name),
+        vault=VAULT,
     )
 
 

@@ -16,6 +16,7 @@ from temporalio.client import Client
 from processes.embedded.ports import free_port
 from tests.api.issuer import Issuer
 from tests.servers import Addresses
+from tests.vault import MASTER_KEY
 
 
 @pytest.fixture
@@ -35,6 +36,7 @@ def elsewhere(
         "JOURNEYMAN_DATA_FOLDER": str(tmp_path),
         "JOURNEYMAN_ISSUER": issuer.name,
         "JOURNEYMAN_ISSUER_KEYS": str(issuer.key_set),
+        "JOURNEYMAN_MASTER_KEY": MASTER_KEY,
         "JOURNEYMAN_API_PORT": str(free_port()),
         "JOURNEYMAN_WORKER_METRICS_PORT": str(free_port()),
         "JOURNEYMAN_RELAY_METRICS_PORT": str(free_port()),

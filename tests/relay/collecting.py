@@ -14,6 +14,7 @@ from domain.brief import JourneyBrief
 from domain.events import Delivery
 from processes.relay import Relay
 from processes.relay_pace import Pace
+from tests.vault import VAULT
 
 SOON = 20.0
 """Seconds within which everything here happens."""
@@ -82,7 +83,7 @@ async def relaying(
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         for _ in range(relays):
-            relay = Relay(engine, client, pace or Pace(starts_per_second=200))
+            relay = Relay(engine, client, VAULT, pace or Pace(starts_per_second=200))
             tasks.create_task(relay.run(stop))
         try:
             yield

@@ -29,6 +29,7 @@ from tests.store.samples import (
     opened,
     received,
 )
+from tests.vault import VAULT
 
 SHORT = Pace(starts_per_second=200, lease=timedelta(seconds=1), poll=timedelta(seconds=0.1))
 
@@ -281,7 +282,7 @@ async def test_a_receipt_that_the_journey_settled_is_not_marked_delivered(
 
 async def test_a_relay_told_to_stop_ends_at_once(store: AsyncEngine, client: Client) -> None:
     stop = asyncio.Event()
-    task = asyncio.create_task(Relay(store, client, Pace(poll=timedelta(hours=1))).run(stop))
+    task = asyncio.create_task(Relay(store, client, VAULT, Pace(poll=timedelta(hours=1))).run(stop))
     journey_id = await opened(store)
     await eventually(lambda: all_started(store))
     stop.set()

@@ -41,6 +41,7 @@ from tests.api.people import a_journey
 from tests.partners.running import serving
 from tests.stories.partner import Partner
 from tests.stories.trainee import Trainee
+from tests.vault import VAULT
 
 COMMAND_ANSWERED_WITHIN = timedelta(seconds=2)
 """How long the door waits for a journey, so that an outage of Temporal is seen soon."""
@@ -85,7 +86,7 @@ class RelayTask:
         engine = create_engine(self._database_url, pool_size=6)
         pace = Pace(starts_per_second=100, poll=timedelta(seconds=0.2))
         try:
-            await Relay(engine, self._temporal, pace).run(stop)
+            await Relay(engine, self._temporal, VAULT, pace).run(stop)
         finally:
             await engine.dispose()
 
@@ -222,6 +223,7 @@ async def a_house(
                 catalog=catalog,
                 policies=load_policies(policies_folder, catalog),
                 tokens=TokenVerifier(issuer.key_set, issuer=issuer.name),
+                vault=VAULT,
             )
         )
         door_url = await stack.enter_async_context(serving(door))

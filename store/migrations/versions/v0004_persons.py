@@ -1,0 +1,8 @@
+"""Persons: identity sealed, one data key each."""
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    """Nothing yet."""

@@ -1,0 +1,8 @@
+"""Partners: keys with a life, rate limits, pauses."""
+
+revision = "0007"
+down_revision = "0006"
+
+
+def upgrade() -> None:
+    """Nothing yet."""

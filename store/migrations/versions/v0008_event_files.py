@@ -1,0 +1,8 @@
+"""Event files and their rows."""
+
+revision = "0008"
+down_revision = "0007"
+
+
+def upgrade() -> None:
+    """Nothing yet."""
