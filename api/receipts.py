@@ -12,7 +12,7 @@ from api.problems import NotFound, documented
 from domain.commands import Role
 from domain.journal import ReceiptStatus
 from store.caseload import Scope, find_case
-from store.inbox import ReceiptView, receipt
+from store.receipts import ReceiptView, receipt
 
 router = APIRouter(tags=["partners"])
 

@@ -8,7 +8,7 @@ from domain.model import Word
 from domain.stages import Outcome, Stage, StuckCause
 from processes.demo.script import DemoScript
 from store.caseload import counts
-from store.inbox import count_by_status
+from store.receipts import count_by_status
 
 _STAYING = text(
     "SELECT count(*) FROM journeys "

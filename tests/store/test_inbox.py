@@ -11,11 +11,10 @@ from store.inbox import (
     Incoming,
     Received,
     SameIdOtherBody,
-    count_by_status,
     quarantine,
-    receipt,
     receive,
 )
+from store.receipts import count_by_status, receipt
 from tests.store.samples import CENTER, PROVIDER, an_event, now, running
 
 
