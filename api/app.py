@@ -4,7 +4,7 @@ from fastapi import FastAPI
 
 from api import cases, commands, events, health, journeys, openapi, receipts
 from api.cloud_events import CloudEvent
-from api.dependencies import ApiDependencies
+from api.dependencies import ApiDependencies, Turnstile
 from api.handlers import handle_errors
 from api.metrics import Metrics
 from api.opening import AskedJourney
@@ -30,6 +30,7 @@ def create_app(deps: ApiDependencies) -> FastAPI:
     metrics = Metrics()
     app.state.dependencies = deps
     app.state.metrics = metrics
+    app.state.turnstile = Turnstile(deps.limits, deps.monotonic)
     app.state.partner_book = PartnerBook(
         deps.engine, kept=deps.limits.partner_kept, answer_within=deps.limits.database_answer
     )

@@ -1,5 +1,6 @@
 """What the routes are given: the composition root's objects, and who calls."""
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,8 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.journeys_client import JourneyClient
-from api.problems import RoleNotPermitted, Unauthenticated
+from api.problems import RoleNotPermitted, TooManyRequests, Unauthenticated
+from api.rates import Rates, Refusals
 from api.tokens import Caller, TokenVerifier
 from domain.catalog import Catalog
 from domain.commands import Role
@@ -51,7 +53,8 @@ def _now() -> datetime:
 class ApiDependencies:
     """Everything that the app needs, made by the composition root.
 
-    `clock` gives the current time with an offset.
+    `clock` gives the current time with an offset, `monotonic` the seconds of a clock that never
+    goes back.
     """
 
     engine: AsyncEngine
@@ -62,6 +65,15 @@ class ApiDependencies:
     vault: Vault
     limits: Limits = field(default_factory=Limits)
     clock: Callable[[], datetime] = _now
+    monotonic: Callable[[], float] = time.monotonic
+
+
+class Turnstile:
+    """How often each caller asks, and how often each address fails to say who calls."""
+
+    def __init__(self, limits: Limits, monotonic: Callable[[], float]) -> None:
+        self.callers = Rates(limits.caller_requests_per_second, monotonic=monotonic)
+        self.refusals = Refusals(monotonic)
 
 
 async def _dependencies(request: Request) -> ApiDependencies:
@@ -75,10 +87,29 @@ _bearer = HTTPBearer(auto_error=False, description="A JWT of the issuer, RS256")
 _Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
-async def _caller(bearer: _Bearer, deps: Deps) -> Caller:
+async def _caller(request: Request, bearer: _Bearer, deps: Deps) -> Caller:
     if bearer is None:
         raise Unauthenticated("send a bearer token")
-    return await deps.tokens.verify(bearer.credentials)
+    turnstile: Turnstile = request.app.state.turnstile
+    caller = await _known(turnstile.refusals, request, bearer.credentials, deps.tokens)
+    wait = turnstile.callers.take(f"{caller.role}:{caller.subject}")
+    if wait:
+        raise TooManyRequests("you ask more often than one caller may", wait=wait)
+    return caller
+
+
+async def _known(refusals: Refusals, request: Request, token: str, tokens: TokenVerifier) -> Caller:
+    address = request.client.host if request.client else None
+    wait = refusals.wait(address, token)
+    if wait:
+        raise TooManyRequests("too many tokens from your address were not accepted", wait=wait)
+    try:
+        caller = await tokens.verify(token)
+    except Unauthenticated:
+        refusals.failed(address)
+        raise
+    refusals.succeeded(token)
+    return caller
 
 
 AnyCaller = Annotated[Caller, Depends(_caller)]

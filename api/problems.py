@@ -1,5 +1,6 @@
 """What the interface refuses and how it says so: RFC 9457 problems, one class for each kind."""
 
+import math
 from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
@@ -240,6 +241,28 @@ class IdempotencyKeyReused(Problem):
     title = "This Idempotency-Key was used with another body"
 
 
+class TooManyRequests(Problem):
+    """The caller, or her address, asked more often than she may; nothing was done.
+
+    Args:
+        detail: whose limit it is.
+        wait: seconds after which the same request can succeed.
+    """
+
+    status = 429
+    code = "too_many_requests"
+    title = "Too many requests"
+    retryable = True
+
+    def __init__(self, detail: str, *, wait: float) -> None:
+        super().__init__(detail)
+        self._wait = wait
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(max(1, math.ceil(self._wait)))}
+
+
 class Unavailable(Problem):
     """Something that we depend on is away; nothing was changed or acknowledged."""
 
@@ -259,7 +282,10 @@ class NotStartedYet(Problem):
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, object]]:
-    """The OpenAPI responses of a route that answers with these problems."""
+    """The OpenAPI responses of a route that answers with these problems.
+
+    429 is among them wherever 401 is: whoever has to say who she is can ask too often.
+    """
     titles = {
         400: "The body can't be read",
         401: "No token or signature, or none that is accepted",
@@ -269,11 +295,12 @@ def documented(*statuses: int) -> dict[int | str, dict[str, object]]:
         413: "The body is too large",
         415: "Not a media type that is taken here",
         422: "Not valid; `errors` says what and where",
+        429: "Too often; ask again after Retry-After seconds",
         500: "A fault of ours",
         503: "Something we depend on is away; ask again after Retry-After seconds",
     }
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
     return {
         status: {"description": titles[status], "content": content}
-        for status in sorted({*statuses, 500})
+        for status in sorted({*statuses, *((429,) if 401 in statuses else ()), 500})
     }
