@@ -38,6 +38,35 @@ class ReceiptStatus(StrEnum):
         )
 
 
+class KeptBack(StrEnum):
+    """Why an event is `quarantined`: the code that its receipt gives as `reason`.
+
+    `unknown_subject`: we know no journey and no reference under its subject. It goes on by itself
+    as soon as we do; until then nobody needs to send it again.
+
+    `schema`: its signature is good, but there is no such type, or its data does not fit the schema
+    of its type; `detail` says which field and why. Send a correct event under a new id, or wait for
+    our staff to correct it.
+
+    `undeliverable`: it fits its schema, yet could not be read or handed to its journey.
+
+    `too_early`: it waited in its journey for its turn, which did not come in time.
+
+    `not_yours`: its subject is a reference that another partner shares with us, and you do not. It
+    goes on by itself if the reference becomes yours too.
+    """
+
+    UNKNOWN_SUBJECT = "unknown_subject"
+    SCHEMA = "schema"
+    UNDELIVERABLE = "undeliverable"
+    TOO_EARLY = "too_early"
+    NOT_YOURS = "not_yours"
+
+
+SAME_ID_OTHER_BODY = "same_id_other_body"
+"""Reason of the `rejected` receipt of another body under an id that its source had used before."""
+
+
 class Entry(Word):
     """One line of a journey's append-only journal.
 
