@@ -10,20 +10,17 @@ from api.dependencies import ApiDependencies, Deps, Staff
 from api.next_steps import next_step
 from api.once import earlier_answer, fingerprint_of
 from api.openapi import takes
-from api.opening import AskedJourney, opening_of
+from api.opening import AskedJourney, open_asked, opening_of
 from api.paths import IdempotencyKey
-from api.problems import FieldError, JourneyAlreadyOpen, Unprocessable, documented
+from api.problems import documented
 from api.request_log import note
+from api.tokens import Caller
 from domain.stages import Stage, State
 from store.caseload import Scope, find_case
 from store.idempotency import finish
-from store.openings import AlreadyOpen, Opening, UnknownPerson, open_journey
-from store.planning import NoRegistry
+from store.openings import Opening
 
 router = APIRouter(tags=["caseworkers"])
-
-ONE_OPEN_JOURNEY = "opening.one_open_journey"
-"""`domain.md`, opening: one open journey per person, occupation and level."""
 
 
 class Links(BaseModel):
@@ -64,7 +61,7 @@ async def open_one(
             before = await earlier_answer(connection, deps, caller, key, fingerprint)
             if before is not None:
                 return before
-        opened = await _open(connection, deps, opening)
+        opened = await _open(connection, deps, caller, opening)
         headers = {"Location": opened.links.self}
         content = opened.model_dump_json()
         if key is not None:
@@ -74,20 +71,9 @@ async def open_one(
 
 
 async def _open(
-    connection: AsyncConnection, deps: ApiDependencies, opening: Opening
+    connection: AsyncConnection, deps: ApiDependencies, caller: Caller, opening: Opening
 ) -> OpenedJourney:
-    try:
-        journey_id = await open_journey(connection, opening, deps.clock())
-    except AlreadyOpen as first:
-        raise JourneyAlreadyOpen(
-            f"journey {first.journey_id} is open for this person, occupation and level",
-            rule=ONE_OPEN_JOURNEY,
-            journey_id=first.journey_id,
-        ) from None
-    except UnknownPerson:
-        raise _wrong("person_ref", "there is no such person") from None
-    except NoRegistry:
-        raise _wrong("home_region", "no registry decides eligibility in this region") from None
+    journey_id = await open_asked(connection, opening, caller, deps.clock())
     case = await find_case(connection, Scope(region=opening.home_region), journey_id)
     assert case is not None, "it was written in this transaction"
     address = f"/v1/journeys/{journey_id}"
@@ -99,11 +85,4 @@ async def _open(
         policy_version=case.policy_version,
         next=next_step(case.state),
         links=Links(self=address, timeline=f"{address}/timeline"),
-    )
-
-
-def _wrong(field: str, message: str) -> Unprocessable:
-    return Unprocessable(
-        "the journey can't be opened like this; see errors",
-        errors=[FieldError(field=field, message=message)],
     )

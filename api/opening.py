@@ -1,7 +1,8 @@
 """What is sent to open a journey, and the checks that name everything wrong with it at once."""
 
+from collections.abc import Callable
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -12,21 +13,33 @@ from pydantic import (
     StringConstraints,
     model_validator,
 )
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.dependencies import ApiDependencies
 from api.identity import id_number_error
-from api.problems import FieldError, OutsideRegion, PathwayNotOffered, Unprocessable
+from api.problems import (
+    FieldError,
+    JourneyAlreadyOpen,
+    OutsideRegion,
+    PathwayNotOffered,
+    Unprocessable,
+)
 from api.tokens import Caller
 from api.validation import shown
-from domain.catalog import Group, Program
+from domain.catalog import Catalog, Group, Program
 from domain.levels import SkillLevel
 from domain.model import Ref, Text
 from domain.plan import ModuleCredit, Occupation
 from domain.stages import OFFERED_PATHWAYS, Pathway
-from store.openings import Opening, PersonDetails
+from policies.loader import Policies
+from store.caseload import Scope, find_case
+from store.openings import AlreadyOpen, Opening, PersonDetails, UnknownPerson, open_journey
+from store.planning import NoRegistry
 
 PROGRAM_ZONE = ZoneInfo("Asia/Shanghai")
 """A program's dates are days in this zone."""
+
+ONE_OPEN_JOURNEY = "opening.one_open_journey"
+"""`domain.md`, opening: one open journey per person, occupation and level."""
 
 Code = Annotated[str, StringConstraints(min_length=1, max_length=60)]
 
@@ -94,7 +107,26 @@ class AskedJourney(_Asked):
         return self
 
 
-def opening_of(asked: AskedJourney, caller: Caller, deps: ApiDependencies) -> Opening:
+class Rules(Protocol):
+    """What an opening is checked against."""
+
+    @property
+    def catalog(self) -> Catalog:
+        """What there is to choose from."""
+        ...
+
+    @property
+    def policies(self) -> Policies:
+        """Which policy a region and program have."""
+        ...
+
+    @property
+    def clock(self) -> Callable[[], datetime]:
+        """Gives the current time with an offset."""
+        ...
+
+
+def opening_of(asked: AskedJourney, caller: Caller, rules: Rules) -> Opening:
     """The opening that is asked for, under the policy that its region and program have today.
 
     Raises:
@@ -104,17 +136,25 @@ def opening_of(asked: AskedJourney, caller: Caller, deps: ApiDependencies) -> Op
     """
     if asked.pathway not in OFFERED_PATHWAYS:
         offered = ", ".join(OFFERED_PATHWAYS)
-        raise PathwayNotOffered(f"{asked.pathway} is not offered yet; offered are {offered}")
-    program = deps.catalog.program(asked.program)
+        told = f"{asked.pathway} is not offered yet; offered are {offered}"
+        wrong = FieldError(
+            field="pathway", message=told, rule="opening.pathway_offered", value=asked.pathway
+        )
+        raise PathwayNotOffered(told, errors=[wrong])
+    program = rules.catalog.program(asked.program)
     errors = [
-        *_program_errors(asked, program, deps.clock()),
-        *_region_errors(asked, deps),
-        *_occupation_errors(asked, deps),
+        *_program_errors(asked, program, rules.clock()),
+        *_region_errors(asked, rules.catalog),
+        *_occupation_errors(asked, rules.catalog),
     ]
     if errors or program is None:
         raise Unprocessable("the journey can't be opened like this; see errors", errors=errors)
     if not asked.home_region.startswith(caller.region):
-        raise OutsideRegion("home_region does not lie in your region")
+        told = "home_region does not lie in your region"
+        wrong = FieldError(
+            field="home_region", message=told, rule="opening.own_region", value=asked.home_region
+        )
+        raise OutsideRegion(told, errors=[wrong])
     return Opening(
         person=PersonDetails(**asked.person.model_dump()) if asked.person else None,
         person_ref=asked.person_ref,
@@ -133,9 +173,35 @@ def opening_of(asked: AskedJourney, caller: Caller, deps: ApiDependencies) -> Op
             ModuleCredit(module=credit.module, source=credit.source, expires=credit.expires)
             for credit in asked.recognized_modules
         ),
-        policy=deps.policies.for_region(asked.home_region, program),
+        policy=rules.policies.for_region(asked.home_region, program),
         opened_by=caller.actor,
     )
+
+
+async def open_asked(
+    connection: AsyncConnection, opening: Opening, caller: Caller, now: datetime
+) -> str:
+    """Open the journey; returns its id.
+
+    Raises:
+        JourneyAlreadyOpen: naming the first one where it lies in the caller's region.
+        Unprocessable: there is no such person, or no registry for her home.
+    """
+    try:
+        return await open_journey(connection, opening, now)
+    except AlreadyOpen as first:
+        known = await find_case(connection, Scope(region=caller.region), first.journey_id)
+        journey_id = known.journey_id if known is not None else None
+        told = f"{journey_id or 'a journey'} is open for this person, occupation and level"
+        wrong = FieldError(field="", message=told, rule=ONE_OPEN_JOURNEY)
+        raise JourneyAlreadyOpen(
+            told, errors=[wrong], rule=ONE_OPEN_JOURNEY, journey_id=journey_id
+        ) from None
+    except UnknownPerson:
+        raise _wrong("person_ref", "there is no such person", "opening.known_person") from None
+    except NoRegistry:
+        told = "no registry decides eligibility in this region"
+        raise _wrong("home_region", told, "opening.registry") from None
 
 
 def _program_errors(
@@ -151,12 +217,13 @@ def _program_errors(
         FieldError(
             field="program",
             message=f"journeys open under it from {dates}, and today is {today.isoformat()}",
+            rule="opening.program_dates",
             value=program.code,
         )
     ]
 
 
-def _region_errors(asked: AskedJourney, deps: ApiDependencies) -> list[FieldError]:
+def _region_errors(asked: AskedJourney, catalog: Catalog) -> list[FieldError]:
     fields: tuple[Literal["home_region", "delivery_region", "job_region"], ...] = (
         "home_region",
         "delivery_region",
@@ -166,15 +233,17 @@ def _region_errors(asked: AskedJourney, deps: ApiDependencies) -> list[FieldErro
     return [
         _unknown(field, "division (GB/T 2260 code of 2, 4 or 6 digits)", code)
         for field, code in given
-        if code is not None and deps.catalog.division(code) is None
+        if code is not None and catalog.division(code) is None
     ]
 
 
-def _occupation_errors(asked: AskedJourney, deps: ApiDependencies) -> list[FieldError]:
-    occupation = deps.catalog.occupation(asked.occupation.scheme, asked.occupation.code)
+def _occupation_errors(asked: AskedJourney, catalog: Catalog) -> list[FieldError]:
+    occupation = catalog.occupation(asked.occupation.scheme, asked.occupation.code)
     if occupation is None:
         return [_unknown("occupation.code", "occupation", asked.occupation.code)]
-    required = {module.code for module in deps.catalog.modules_for(occupation.code, asked.level)}
+    if not asked.recognized_modules:
+        return []
+    required = {module.code for module in catalog.modules_for(occupation.code, asked.level)}
     return [
         _unknown(
             f"recognized_modules.{index}.module",
@@ -187,4 +256,12 @@ def _occupation_errors(asked: AskedJourney, deps: ApiDependencies) -> list[Field
 
 
 def _unknown(field: str, what: str, value: str) -> FieldError:
-    return FieldError(field=field, message=f"there is no such {what}", value=shown(value))
+    told = f"there is no such {what}"
+    return FieldError(field=field, message=told, rule="opening.catalog", value=shown(value))
+
+
+def _wrong(field: str, message: str, rule: str) -> Unprocessable:
+    return Unprocessable(
+        "the journey can't be opened like this; see errors",
+        errors=[FieldError(field=field, message=message, rule=rule)],
+    )

@@ -16,11 +16,13 @@ RETRY_AFTER_SECONDS = 2
 class FieldError(BaseModel):
     """One thing wrong with a request: where, what was said there, and why it can't be.
 
-    `value` is left out for personal data and for anything that is long.
+    `value` is left out for personal data and for anything that is long; `rule` is given where a
+    rule of ours forbids it, and not the form alone.
     """
 
     field: str
     message: str
+    rule: str | None = None
     value: str | int | float | bool | None = None
 
 
