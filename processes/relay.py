@@ -7,19 +7,17 @@ and tried again, so what was accepted is carried out as soon as both servers are
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
 
-import asyncpg
 import structlog
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
 from processes.relay_calls import Answer, ask_all, signal, start_run
-from processes.relay_pace import Backoff, Meter, Pace
+from processes.relay_pace import Meter, Pace
+from processes.steps import TemporalAway, now_and_then, until
 from store.attendance import fold
 from store.hints import Hints
 from store.inbox import INTAKE_CHANNEL
@@ -41,8 +39,6 @@ STARTS_GIVE_WAY = 2.0
 UNREAD_AFTER = timedelta(seconds=60)
 """How long after a journey's end what it never settled is offered again, to become late."""
 LOOK_FOR_UNREAD_EVERY = 15.0
-
-_POSTGRES_AWAY = (DBAPIError, PoolTimeout, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
 
 class Relay:
@@ -79,11 +75,12 @@ class Relay:
                 self._new_start.set()
                 self._caught_up.set()
 
+            seldom = now_and_then(stop, LOOK_FOR_UNREAD_EVERY)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(wake_at_stop())
-                tasks.create_task(_until(stop, self.carry_events, wait_for_hint))
-                tasks.create_task(_until(stop, self.carry_starts, self._wait_for_start))
-                tasks.create_task(_until(stop, self.offer_unread_again, _now_and_then(stop)))
+                tasks.create_task(until(stop, self.carry_events, wait_for_hint))
+                tasks.create_task(until(stop, self.carry_starts, self._wait_for_start))
+                tasks.create_task(until(stop, self.offer_unread_again, seldom))
 
     async def carry_events(self) -> bool:
         """Sort, fold and deliver a batch of what waits; returns whether there may be more.
@@ -191,41 +188,3 @@ class Relay:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._new_start.wait(), self._pace.poll.total_seconds())
         self._new_start.clear()
-
-
-class TemporalAway(Exception):
-    """Temporal does not answer; what was in hand is back in PostgreSQL."""
-
-
-async def _until(
-    stop: asyncio.Event,
-    step: Callable[[], Awaitable[bool]],
-    idle: Callable[[], Awaitable[None]],
-) -> None:
-    """Take step after step, idle where there was nothing to do, back off where one failed."""
-    backoff = Backoff()
-    while not stop.is_set():
-        try:
-            if not await step():
-                backoff.reset()
-                await idle()
-        except TemporalAway:
-            log.warning("Temporal is away; what waits stays in PostgreSQL", step=step.__name__)
-        except _POSTGRES_AWAY as error:
-            state = getattr(getattr(error, "orig", error), "sqlstate", None)
-            log.warning("PostgreSQL does not serve", step=step.__name__, sqlstate=state)
-        except Exception:
-            log.exception("a step failed", step=step.__name__)
-        else:
-            backoff.reset()
-            continue
-        await _pause(stop, backoff.pause())
-
-
-def _now_and_then(stop: asyncio.Event) -> Callable[[], Awaitable[None]]:
-    return lambda: _pause(stop, LOOK_FOR_UNREAD_EVERY)
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)
