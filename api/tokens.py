@@ -1,33 +1,46 @@
-"""Staff and partner bearer tokens: RS256 JWTs of the issuer whose keys (JWKS) we trust."""
+"""Staff and partner bearer tokens: JWTs (RFC 7519, RFC 8725) of the issuer whose keys we trust."""
 
-import asyncio
 import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import jwt
 from jwt.types import Options
 
-from api.problems import Unauthenticated, Unavailable
+from api.key_sets import KeySet
+from api.problems import Unauthenticated
+from api.request_log import note
 from domain.commands import Actor, Role
 
-ALGORITHMS = ("RS256",)
+ALGORITHMS = ("RS256", "PS256", "ES256")
 """What a token may be signed with; everything else is refused, `none` and HS256 first."""
 
 LEEWAY_SECONDS = 30
 """How far the issuer's clock may be from ours."""
 
-REFRESH_AT_MOST_EVERY_SECONDS = 10.0
-"""How often an unknown key id may make us read the key set again."""
+LONGEST_LIFE_SECONDS = 24 * 3600
+"""From `nbf` to `exp`: a token can't be taken back, so it has to end by itself."""
 
-_NOT_ACCEPTED = "the bearer token is not accepted"
+LONGEST_TOKEN = 8 * 1024
+
+NOT_ACCEPTED = "the bearer token is not accepted"
 _SUBJECT = re.compile(r"[\x21-\x7e]{1,120}")
 _DIVISION = re.compile(r"[0-9]{2}|[0-9]{4}|[0-9]{6}")
-_CLAIMS = ["iss", "aud", "sub", "exp", "nbf"]
-_OPTIONS: Options = {"require": _CLAIMS, "strict_aud": True}
+_TYPES = frozenset({"jwt", "at+jwt", "application/jwt", "application/at+jwt"})
+_REFUSED_HEADERS = frozenset({"crit", "b64", "jku", "jwk", "x5u", "x5c"})
+"""Extensions that we don't know, and keys that the token brings along or points to."""
+
+_SIGNATURE_ONLY: Options = {
+    "verify_aud": False,
+    "verify_exp": False,
+    "verify_iat": False,
+    "verify_iss": False,
+    "verify_jti": False,
+    "verify_nbf": False,
+    "verify_sub": False,
+}
 
 
 @dataclass(frozen=True)
@@ -49,11 +62,14 @@ class Caller:
         return Actor(id=self.subject, role=self.role.value)
 
 
-class TokenVerifier:
-    """Checks a token's signature, issuer, audience and times, and reads its claims.
+class _Faulty(Exception):
+    """What is wrong with a token: for our log, never for its bearer."""
 
-    `keys` is the issuer's JWKS: a file or an http(s) address. It is read at the first token, and
-    again where a token names a key that we have not seen, so that the issuer can rotate.
+
+class TokenVerifier:
+    """Checks a token's head, signature, issuer, audience and times, and reads its claims.
+
+    `keys` is the issuer's JWKS, a file or an http(s) address; see `KeySet` for when it is read.
     """
 
     def __init__(
@@ -64,35 +80,24 @@ class TokenVerifier:
         audience: str = "journeyman",
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._source = keys
+        self._keys = KeySet(keys, monotonic)
         self._issuer = issuer
         self._audience = audience
-        self._monotonic = monotonic
-        self._keys: dict[str, jwt.PyJWK] = {}
-        self._read_at = float("-inf")
 
     async def verify(self, token: str) -> Caller:
-        """The caller that the token stands for.
+        """The caller that the token stands for; asks nobody but, at most, the issuer.
 
         Raises:
-            Unauthenticated: in the same words whatever is wrong.
+            Unauthenticated: in the same words whatever is wrong; the request's log line says what.
             Unavailable: the issuer's keys can't be read.
         """
         try:
-            header = jwt.get_unverified_header(token)
-            key = await self._key(header.get("kid"))
-            claims: dict[str, object] = jwt.decode(
-                token,
-                key,
-                algorithms=ALGORITHMS,
-                audience=self._audience,
-                issuer=self._issuer,
-                leeway=LEEWAY_SECONDS,
-                options=_OPTIONS,
-            )
-        except (jwt.PyJWTError, ValueError):
-            raise Unauthenticated(_NOT_ACCEPTED) from None
-        return _caller(claims)
+            return _caller(self._checked(await self._claims(token), time.time()))
+        except _Faulty as fault:
+            note(token=str(fault))
+        except (jwt.PyJWTError, ValueError, RecursionError):
+            note(token="forged or broken")  # noqa: S106 (what is said of it)
+        raise Unauthenticated(NOT_ACCEPTED)
 
     async def check(self) -> None:
         """Make sure that the issuer's keys are at hand.
@@ -100,35 +105,57 @@ class TokenVerifier:
         Raises:
             Unavailable: they can't be read.
         """
-        if not self._keys:
-            await self._read()
+        await self._keys.check()
 
-    async def _key(self, kid: object) -> jwt.PyJWK:
-        if not isinstance(kid, str):
-            raise Unauthenticated(_NOT_ACCEPTED)
-        if kid not in self._keys and self._may_read_again():
-            await self._read()
-        if kid not in self._keys:
-            raise Unauthenticated(_NOT_ACCEPTED)
-        return self._keys[kid]
+    async def _claims(self, token: str) -> dict[str, object]:
+        if len(token) > LONGEST_TOKEN:
+            raise _Faulty("too long")
+        algorithm, kid = _head(jwt.get_unverified_header(token))
+        key = await self._keys.find(kid)
+        if key is None:
+            raise _Faulty("unknown key")
+        if algorithm not in key.algorithms:
+            raise _Faulty("algorithm of another key")
+        claims: dict[str, object] = jwt.decode(
+            token, key.public, algorithms=[algorithm], options=_SIGNATURE_ONLY
+        )
+        return claims
 
-    def _may_read_again(self) -> bool:
-        return self._monotonic() - self._read_at >= REFRESH_AT_MOST_EVERY_SECONDS
+    def _checked(self, claims: dict[str, object], now: float) -> dict[str, object]:
+        if claims.get("iss") != self._issuer:
+            raise _Faulty("issuer")
+        if claims.get("aud") != self._audience:
+            raise _Faulty("audience")
+        begins, ends = _moment(claims, "nbf"), _moment(claims, "exp")
+        issued = _moment(claims, "iat") if "iat" in claims else begins
+        if ends <= now - LEEWAY_SECONDS:
+            raise _Faulty("expired")
+        if max(begins, issued) > now + LEEWAY_SECONDS:
+            raise _Faulty("not valid yet")
+        if not 0 < ends - begins <= LONGEST_LIFE_SECONDS + LEEWAY_SECONDS:
+            raise _Faulty("lives too long")
+        return claims
 
-    async def _read(self) -> None:
-        try:
-            found = jwt.PyJWKSet.from_json(await self._text())
-        except (OSError, httpx.HTTPError, jwt.PyJWTError, ValueError):
-            raise Unavailable("the issuer's key set can't be read") from None
-        self._keys = {key.key_id: key for key in found.keys if key.key_id and key.key_type == "RSA"}
-        self._read_at = self._monotonic()
 
-    async def _text(self) -> str:
-        if isinstance(self._source, Path):
-            return await asyncio.to_thread(self._source.read_text, encoding="utf-8")
-        async with httpx.AsyncClient(timeout=5, follow_redirects=False) as client:
-            answer = await client.get(self._source)
-            return answer.raise_for_status().text
+def _head(header: dict[str, object]) -> tuple[str, str]:
+    """The algorithm and the key's id."""
+    algorithm, kid, kind = header.get("alg"), header.get("kid"), header.get("typ", "JWT")
+    if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
+        raise _Faulty("algorithm")
+    if not isinstance(kid, str) or not kid:
+        raise _Faulty("no key id")
+    if not isinstance(kind, str) or kind.lower() not in _TYPES:
+        raise _Faulty("type")
+    if _REFUSED_HEADERS & header.keys():
+        raise _Faulty("header")
+    return algorithm, kid
+
+
+def _moment(claims: dict[str, object], name: str) -> float:
+    value = claims.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 2**53:
+        raise _Faulty(name)
+    return float(value)
 
 
 def _caller(claims: dict[str, object]) -> Caller:
@@ -142,7 +169,7 @@ def _caller(claims: dict[str, object]) -> Caller:
         and isinstance(region, str)
         and isinstance(partner, str)
     ):
-        raise Unauthenticated(_NOT_ACCEPTED)
+        raise _Faulty("claims")
     limited = {
         Role.CASEWORKER: bool(_DIVISION.fullmatch(region)),
         Role.SUPERVISOR: bool(_DIVISION.fullmatch(region)),
@@ -151,5 +178,5 @@ def _caller(claims: dict[str, object]) -> Caller:
         Role.OPERATOR: True,
     }
     if not limited[Role(role)]:
-        raise Unauthenticated(_NOT_ACCEPTED)
+        raise _Faulty("limits of the role")
     return Caller(subject=subject, role=Role(role), region=region, partner=partner)

@@ -43,6 +43,6 @@ class Issuer:
     def token(self, role: str, **others: object) -> str:
         return self.sign(self.claims(role, **others))
 
-    def sign(self, claims: dict[str, object], **header: object) -> str:
+    def sign(self, claims: dict[str, object], *, algorithm: str = "RS256", **header: object) -> str:
         headers = {"kid": self._kid} | header
-        return jwt.encode(claims, self._keys[self._kid], algorithm="RS256", headers=headers)
+        return jwt.encode(claims, self._keys[self._kid], algorithm=algorithm, headers=headers)

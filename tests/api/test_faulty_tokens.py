@@ -1,0 +1,70 @@
+"""Whatever is wrong with a token, its bearer learns the same: nothing."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.api.conftest import client_of
+from tests.api.faulty_tokens import FAULTY
+from tests.api.issuer import Issuer
+
+
+@contextmanager
+def statements(engine: AsyncEngine) -> Iterator[list[str]]:
+    """What the database is asked meanwhile."""
+    asked: list[str] = []
+
+    def remember(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement)
+
+    event.listen(engine.sync_engine, "before_cursor_execute", remember)
+    try:
+        yield asked
+    finally:
+        event.remove(engine.sync_engine, "before_cursor_execute", remember)
+
+
+@pytest.mark.parametrize("faulty", FAULTY)
+async def test_a_faulty_token_is_refused_in_the_same_words_without_asking_the_database(
+    app: FastAPI, engine: AsyncEngine, issuer: Issuer, faulty: str
+) -> None:
+    token = FAULTY[faulty](issuer)
+    header = (b"authorization", b"Bearer " + token.encode())
+    async with client_of(app) as client:
+        with statements(engine) as asked:
+            answer = await client.get(
+                "/v1/journeys", headers=[header, (b"x-request-id", b"the-same")]
+            )
+
+    assert answer.status_code == 401
+    assert answer.json() == {
+        "type": "urn:journeyman:problem:unauthenticated",
+        "title": "Who are you?",
+        "status": 401,
+        "detail": "the bearer token is not accepted",
+        "code": "unauthenticated",
+        "retryable": False,
+        "instance": "the-same",
+    }
+    assert dict(answer.headers) == {
+        "www-authenticate": 'Bearer realm="journeyman"',
+        "content-length": str(len(answer.content)),
+        "content-type": "application/problem+json",
+        "x-request-id": "the-same",
+    }
+    assert asked == []
+
+
+async def test_the_token_that_the_faulty_ones_are_made_of_is_good(
+    app: FastAPI, issuer: Issuer
+) -> None:
+    async with client_of(app, issuer.token("caseworker", region="44")) as client:
+        assert (await client.get("/v1/journeys")).status_code == 200
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len(FAULTY) >= 25
