@@ -24,6 +24,7 @@ CHECKS: dict[str, Check] = {
     "keys": folders.check_keys,
     "ports": folders.check_ports,
     "PostgreSQL": stores.check_postgres,
+    "database role": stores.check_database_role,
     "partner secrets": stores.check_partner_secrets,
     "Temporal": stores.check_temporal,
     "policies": folders.check_policies,

@@ -11,15 +11,17 @@ import httpx
 from domain.catalog import Catalog
 from processes.children import Children
 from processes.demo.partners import read_partners
+from processes.embedded.app_role import as_processes, make_login
 from processes.embedded.failures import StartFailed
 from processes.embedded.ports import LOOPBACK, require_free
 from processes.embedded.postgres import EmbeddedPostgres
 from processes.embedded.temporal import EmbeddedTemporal
 from processes.local_issuer import LocalIssuer, partner_secrets
 from processes.settings import Settings
+from processes.vaults import vault_of
 from store import migrations
 from store.database import create_engine
-from store.registry import save_partners
+from store.registry import add_partners
 
 READY_WITHIN = 60.0
 """Seconds until a process must answer; a busy machine counts in."""
@@ -63,8 +65,8 @@ class EmbeddedRun:
 
     @property
     def database_url(self) -> str:
-        """The SQLAlchemy address of the database."""
-        return self._postgres.dsn
+        """The SQLAlchemy address of the database, as the processes' login."""
+        return as_processes(self._postgres.dsn)
 
     @property
     def sandbox_url(self) -> str:
@@ -87,19 +89,21 @@ class EmbeddedRun:
         self._require_ports()
         self._stack.enter_context(self._postgres)
         self._stack.enter_context(self._temporal)
-        await migrations.upgrade(self.database_url)
+        await migrations.upgrade(self._postgres.dsn)
+        await make_login(self._postgres.dsn)
         await self._temporal.connect()
         self._stack.callback(self._children.stop)
 
     async def save_partners(self, catalog: Catalog) -> None:
-        """Enter the sandbox's partners in the registry, with secrets of this data folder."""
+        """Enter the sandbox's partners that the registry lacks, with secrets of this folder."""
         rows = read_partners(catalog)
         secrets = partner_secrets(self.settings.keys_folder, (row.id for row in rows))
         engine = create_engine(self.database_url, pool_size=1)
         try:
+            vault = await vault_of(self.settings, engine)
             async with engine.begin() as connection:
                 held = {partner: (secret,) for partner, secret in secrets.items()}
-                await save_partners(connection, rows, held)
+                await add_partners(connection, vault, rows, held)
         finally:
             await engine.dispose()
 

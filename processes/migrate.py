@@ -1,11 +1,12 @@
 """Brings the database's schema to what this code needs."""
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from processes.faults import CommandFailed
 from processes.settings import Settings
-from processes.stores import database_address
+from processes.stores import owner_address
 from store import migrations
+from store.rights import APP_ROLE
 
 
 async def migrate(settings: Settings) -> tuple[str | None, str]:
@@ -14,13 +15,19 @@ async def migrate(settings: Settings) -> tuple[str | None, str]:
     Raises:
         CommandFailed: PostgreSQL does not answer or refuses.
     """
-    address = database_address(settings)
+    address = owner_address(settings)
     try:
         before = await migrations.current(address)
         await migrations.upgrade(address)
     except (OSError, SQLAlchemyError) as fault:
         raise CommandFailed(
-            f"PostgreSQL could not be migrated ({type(fault).__name__}): see that it runs, that "
-            "JOURNEYMAN_DATABASE_URL is right and that its account may create tables"
+            f"PostgreSQL could not be migrated ({_kind(fault)}): see that it runs, that "
+            "JOURNEYMAN_MIGRATION_DATABASE_URL (else JOURNEYMAN_DATABASE_URL) is right, that its "
+            f"account owns the tables, and that it may create the role {APP_ROLE} or finds it there"
         ) from None
     return before, migrations.head()
+
+
+def _kind(fault: Exception) -> str:
+    origin = fault.orig if isinstance(fault, DBAPIError) else fault
+    return type(origin).__name__

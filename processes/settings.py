@@ -71,7 +71,11 @@ class Settings(BaseModel):
     embedded: bool | None = None
     """Whether this process belongs to an embedded run; by default where no database is named."""
     database_url: DatabaseUrl | None = None
-    """A PostgreSQL 15 or newer; the embedded one where not given."""
+    """A PostgreSQL 15 or newer, as a member of the role journeyman_app; the embedded one where not
+    given."""
+    migration_database_url: DatabaseUrl | None = None
+    """The same database as the owner of its tables, for `journeyman migrate`; the address above
+    where not given."""
     database_connections: Count = 10
     """Most connections that one process holds."""
     policies_folder: Path | None = None

@@ -4,12 +4,21 @@ from pydantic import SecretStr
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from processes.embedded.app_role import as_processes
 from processes.embedded.postgres import running_address
 from processes.faults import CommandFailed
-from processes.local_issuer import require_own_partner_secrets
+from processes.partner_secrets import require_own_partner_secrets
 from processes.settings import Settings
 from store import migrations
 from store.database import create_engine
+from store.rights import APP_ROLE, too_powerful
+
+OWN_ROLE = (
+    f"name a login of its own in JOURNEYMAN_DATABASE_URL, as of CREATE ROLE journeyman_processes "
+    f"LOGIN PASSWORD '...' IN ROLE {APP_ROLE}; the account that migrates goes into "
+    "JOURNEYMAN_MIGRATION_DATABASE_URL"
+)
+"""What to do where the processes' database role may do too much."""
 
 
 def with_database(settings: Settings) -> Settings:
@@ -22,11 +31,9 @@ def with_database(settings: Settings) -> Settings:
         return settings
     address = running_address(settings.postgres_folder)
     if address is None:
-        raise CommandFailed(
-            f"no PostgreSQL: no run owns {settings.data_folder.resolve()}. Start one with "
-            "`journeyman up`, or name a database with JOURNEYMAN_DATABASE_URL"
-        )
-    return settings.model_copy(update={"database_url": SecretStr(address), "embedded": True})
+        raise _no_database(settings)
+    url = SecretStr(as_processes(address))
+    return settings.model_copy(update={"database_url": url, "embedded": True})
 
 
 def database_address(settings: Settings) -> str:
@@ -34,6 +41,21 @@ def database_address(settings: Settings) -> str:
     url = with_database(settings).database_url
     assert url is not None
     return url.get_secret_value()
+
+
+def owner_address(settings: Settings) -> str:
+    """The SQLAlchemy address under which to migrate: as the owner of the tables.
+
+    Raises:
+        CommandFailed: none is given and no embedded run owns the data folder.
+    """
+    url = settings.migration_database_url or settings.database_url
+    if url is not None:
+        return url.get_secret_value()
+    address = running_address(settings.postgres_folder)
+    if address is None:
+        raise _no_database(settings)
+    return address
 
 
 def engine_of(settings: Settings) -> AsyncEngine:
@@ -44,6 +66,8 @@ def engine_of(settings: Settings) -> AsyncEngine:
 async def require_usable(settings: Settings, engine: AsyncEngine) -> None:
     """Make sure that the database answers, was migrated, and signs with no sample secret.
 
+    Outside an embedded run also that our role there may not alter the audit log.
+
     Raises:
         CommandFailed: saying what to do.
         SampleSecrets: naming the partners whose keys to rotate.
@@ -53,9 +77,19 @@ async def require_usable(settings: Settings, engine: AsyncEngine) -> None:
         if await migrations.current(database_address(settings)) is None:
             raise CommandFailed(f"{where} has no schema yet: run `journeyman migrate`")
         async with engine.connect() as connection:
+            too_much = None if settings.is_embedded else await too_powerful(connection)
+            if too_much:
+                raise CommandFailed(f"{where}: {too_much}; {OWN_ROLE}")
             await require_own_partner_secrets(settings, connection)
     except (OSError, SQLAlchemyError) as fault:
         raise CommandFailed(
             f"{where} does not answer ({type(fault).__name__}): see that PostgreSQL runs and that "
             "JOURNEYMAN_DATABASE_URL is right; `journeyman doctor` looks at everything"
         ) from None
+
+
+def _no_database(settings: Settings) -> CommandFailed:
+    return CommandFailed(
+        f"no PostgreSQL: no run owns {settings.data_folder.resolve()}. Start one with "
+        "`journeyman up`, or name a database with JOURNEYMAN_DATABASE_URL"
+    )

@@ -1,21 +1,17 @@
-"""The audit log's tables: written by the database's function `audit_append` only."""
+"""The audit log: lines, which only the database's function `audit_append` writes, and seals."""
 
-from sqlalchemy import BigInteger, Column, Index, LargeBinary, PrimaryKeyConstraint, Sequence, Table
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    UniqueConstraint,
+)
 from sqlalchemy import Text as SqlText
 
 from store.tables import MOMENT, metadata
-
-audit_strand_numbers = Sequence("audit_strand_numbers", metadata=metadata)
-
-audit_strands = Table(
-    "audit_strands",
-    metadata,
-    Column("strand", BigInteger, primary_key=True, autoincrement=False),
-    Column("sequence", BigInteger, nullable=False),
-    Column("hash", LargeBinary, nullable=False),
-    postgresql_with={"fillfactor": "20"},
-)
-"""The head of each strand: how many lines it has, and the hash of the last one."""
 
 audit_log = Table(
     "audit_log",
@@ -33,3 +29,16 @@ audit_log = Table(
 )
 Index("ix_audit_log_at", audit_log.c.at, audit_log.c.strand, audit_log.c.sequence)
 Index("ix_audit_log_about", audit_log.c.about, audit_log.c.at)
+
+audit_seals = Table(
+    "audit_seals",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("strand", BigInteger, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("sealed_at", MOMENT, nullable=False),
+    Column("mac", LargeBinary, nullable=False),
+    UniqueConstraint("strand", "sequence"),
+)
+"""Which hash a strand had at which line, vouched for by a key that is not in the database."""

@@ -10,6 +10,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
+from processes.embedded.app_role import as_processes
 from processes.embedded.namespace import prepare_namespace
 from store.database import create_engine
 from tests.servers import Addresses, Servers, Sweeper, make_database, tethered_test_server
@@ -62,29 +63,43 @@ def worker_name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-async def worker_database(servers: Addresses, worker_name: str) -> str:
-    """This worker's migrated database."""
+async def owner_database(servers: Addresses, worker_name: str) -> str:
+    """This worker's migrated database, as the owner of its tables and a superuser."""
     return await make_database(servers.database_url, f"test_{worker_name}")
 
 
 @pytest.fixture(scope="session")
-async def sweeper(worker_database: str) -> AsyncIterator[Sweeper]:
-    sweeper = Sweeper(worker_database)
+def worker_database(owner_database: str) -> str:
+    """This worker's migrated database, as the role that the processes have."""
+    return as_processes(owner_database)
+
+
+@pytest.fixture(scope="session")
+async def sweeper(owner_database: str) -> AsyncIterator[Sweeper]:
+    sweeper = Sweeper(owner_database)
     yield sweeper
     await sweeper.close()
 
 
 @pytest.fixture
 async def database_url(worker_database: str, sweeper: Sweeper) -> str:
-    """The address of a migrated database without a row."""
+    """The address of a migrated database without a row, as the role that the processes have."""
     await sweeper.sweep()
     return worker_database
 
 
 @pytest.fixture
 async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    """An engine on a migrated database without a row."""
+    """An engine on a migrated database without a row, as the role that the processes have."""
     engine = create_engine(database_url)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+async def owner_engine(database_url: str, owner_database: str) -> AsyncIterator[AsyncEngine]:
+    """An engine on the same database as its owner, for what no process may do."""
+    engine = create_engine(owner_database)
     yield engine
     await engine.dispose()
 

@@ -6,13 +6,18 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from temporalio.service import RPCError
 
 from processes.checks.finding import Broken, not_started
+from processes.embedded.app_role import as_processes
 from processes.embedded.namespace import missing_search_attributes
 from processes.embedded.ports import answers
 from processes.embedded.postgres import running_address
-from processes.local_issuer import SampleSecrets, require_own_partner_secrets
+from processes.faults import CommandFailed
+from processes.local_issuer import SampleSecrets
+from processes.partner_secrets import require_own_partner_secrets
 from processes.settings import Settings
+from processes.stores import OWN_ROLE
 from processes.temporal_client import connect_temporal, temporal_connection
 from store import migrations
+from store.rights import too_powerful
 
 OLDEST_POSTGRES = 150_000
 """`server_version_num` of PostgreSQL 15."""
@@ -50,11 +55,28 @@ async def check_partner_secrets(settings: Settings) -> str:
             await require_own_partner_secrets(settings, connection)
     except SampleSecrets as error:
         raise Broken(str(error), "rotate these partners' keys") from None
+    except CommandFailed as error:
+        raise Broken("the keys that seal them can't be had", str(error)) from None
     except (OSError, SQLAlchemyError):
         raise Broken("PostgreSQL can't be asked", "see PostgreSQL above") from None
     finally:
         await engine.dispose()
     return "none of an embedded run"
+
+
+async def check_database_role(settings: Settings) -> str:
+    """Our processes can't alter the audit log, as whoever they connect."""
+    engine = create_async_engine(_address(settings), poolclass=NullPool)
+    try:
+        async with engine.connect() as connection:
+            too_much = await too_powerful(connection)
+    except (OSError, SQLAlchemyError):
+        raise Broken("PostgreSQL can't be asked", "see PostgreSQL above") from None
+    finally:
+        await engine.dispose()
+    if too_much:
+        raise Broken(f"{engine.url.username}: {too_much}", OWN_ROLE)
+    return f"{engine.url.username} can add lines to the audit log, and not alter it"
 
 
 async def check_temporal(settings: Settings) -> str:
@@ -92,7 +114,7 @@ def _address(settings: Settings) -> str:
     address = running_address(settings.postgres_folder)
     if address is None:
         raise not_started("PostgreSQL")
-    return address
+    return as_processes(address)
 
 
 async def _version(engine: AsyncEngine) -> int:

@@ -133,9 +133,12 @@ def sandbox() -> None:
 def migrate() -> None:
     """Bring the database's schema to what this version needs; running it again changes nothing.
 
+    Connects as the owner of the tables: JOURNEYMAN_MIGRATION_DATABASE_URL. The processes connect as
+    another login, a member of the role journeyman_app, which this makes.
+
     Example:
 
-      JOURNEYMAN_DATABASE_URL=postgresql+asyncpg://journeyman@db/journeyman journeyman migrate
+      JOURNEYMAN_MIGRATION_DATABASE_URL=postgresql+asyncpg://owner@db/journeyman journeyman migrate
     """
     from processes.migrate import migrate as upgrade  # noqa: PLC0415
     from processes.settings import load_settings  # noqa: PLC0415

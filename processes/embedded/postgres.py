@@ -70,12 +70,8 @@ class EmbeddedPostgres:
 
     @property
     def dsn(self) -> str:
-        """The SQLAlchemy address of the database."""
-        return self.dsn_of(NAME)
-
-    def dsn_of(self, database: str) -> str:
-        """The SQLAlchemy address of another database of this server."""
-        return f"postgresql+asyncpg://{NAME}@/{database}?host={quote(str(self._socket))}"
+        """The SQLAlchemy address of the database, as its owner and the server's superuser."""
+        return f"postgresql+asyncpg://{NAME}@/{NAME}?host={quote(str(self._socket))}"
 
     @property
     def home(self) -> Path:
@@ -170,7 +166,7 @@ class EmbeddedPostgres:
 
 
 def running_address(folder: Path) -> str | None:
-    """The SQLAlchemy address of the server that another process runs on `folder`, if any."""
+    """The owner's address of the server that another process runs on `folder`, if any."""
     if not is_owned(folder):
         return None
     try:
