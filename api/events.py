@@ -4,9 +4,6 @@ The checks come in the order of what they cost and what they give away: size, si
 JSON, attributes, then source, key, signature and time under the same words, then the type.
 """
 
-import hashlib
-
-import orjson
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, JsonValue, ValidationError
 
@@ -21,10 +18,10 @@ from api.request_log import note
 from api.signatures import REFUSED, is_fresh, is_signed, signature_headers
 from api.validation import field_errors
 from domain.events import DATA_OF, EventData, EventType
-from domain.journal import ReceiptStatus
+from domain.journal import KeptBack, ReceiptStatus
 from domain.model import bounded
 from domain.senders import may_send
-from store.inbox import Incoming, Received, SameIdOtherBody, quarantine, receive
+from store.inbox import Arrival, Received, Variant, canonical, receive
 
 router = APIRouter(tags=["partners"])
 
@@ -117,7 +114,7 @@ async def receive_event(request: Request, deps: Deps) -> Response:
         data = fitting.model_dump(mode="json", exclude_unset=True)
     except DoesNotFit as unfit:
         reason = bounded(str(unfit))
-    incoming = Incoming(
+    arrival = Arrival(
         source=about.source,
         event_id=about.id,
         partner=sender.partner,
@@ -126,27 +123,27 @@ async def receive_event(request: Request, deps: Deps) -> Response:
         time=about.time,
         sequence=about.sequence,
         data=data if isinstance(data, dict) else {},
-        body_hash=hashlib.sha256(orjson.dumps(event, option=orjson.OPT_SORT_KEYS)).hexdigest(),
-        raw=body.decode("utf-8"),
+        canonical=canonical(event),
+        raw=body,
+        kept_back=None if reason is None else KeptBack.SCHEMA,
+        detail=reason or "",
     )
-    received = await _keep(deps, incoming, reason)
+    received = await _keep(deps, arrival)
     note(receipt=received.receipt)
     request.app.state.metrics.event_received(received.status)
     return _answer(received, reason)
 
 
-async def _keep(deps: ApiDependencies, incoming: Incoming, reason: str | None) -> Received:
-    try:
-        async with transaction(deps.engine, deps.limits.database_answer) as connection:
-            if reason is None:
-                return await receive(connection, incoming, deps.clock())
-            return await quarantine(connection, incoming, reason, deps.clock())
-    except SameIdOtherBody as other:
+async def _keep(deps: ApiDependencies, arrival: Arrival) -> Received:
+    async with transaction(deps.engine, deps.limits.database_answer) as connection:
+        kept = await receive(connection, deps.vault, arrival, deps.clock())
+    if isinstance(kept, Variant):
         raise EventIdReused(
             "this source sent another body under the same id; a correction has a new id and "
             "`data.supersedes`",
-            receipt=other.receipt,
-        ) from None
+            receipt=kept.original,
+        )
+    return kept
 
 
 def _answer(received: Received, reason: str | None) -> Response:

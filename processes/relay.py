@@ -97,11 +97,11 @@ class Relay:
                 settled = await sort(connection, batch)
         if waiting.to_fold:
             async with self._engine.begin() as connection:
-                settled = max(settled, await fold(connection, batch))
+                settled = max(settled, await fold(connection, self._vault, batch))
         mails: tuple[Mail, ...] = ()
         if waiting.to_deliver or settled:
             async with self._single.connect() as connection:
-                mails = await lease_mail(connection, batch, self._pace.lease)
+                mails = await lease_mail(connection, self._vault, batch, self._pace.lease)
             await self._deliver(mails)
         if max(settled, len(mails)) < batch:
             self._caught_up.set()

@@ -15,9 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.events import AttendanceSummary
 from domain.journal import ReceiptStatus
-from domain.model import bounded
 from store.intake_tables import TO_FOLD, inbox
+from store.sealed_events import Unreadable, put_away, read_data
 from store.tables import attendance, journeys
+from store.vault import Vault
 
 Key = tuple[str, str, str, str]
 """Partner, enrollment reference, period, module."""
@@ -75,7 +76,7 @@ _WAITING = (
         _OLDEST.c.partner,
         _OLDEST.c.source,
         _OLDEST.c.event_id,
-        _OLDEST.c.data,
+        _OLDEST.c.sealed,
         journeys.c.closed_at,
     )
     .join(journeys, journeys.c.journey_id == _OLDEST.c.journey_id)
@@ -108,10 +109,11 @@ _SUM_UP = text(
 ).bindparams(bindparam("journeys", type_=ARRAY(Text)))
 
 
-async def fold(connection: AsyncConnection, at_most: int) -> int:
+async def fold(connection: AsyncConnection, vault: Vault, at_most: int) -> int:
     """Settle the oldest reports of attendance, within the caller's transaction; returns how many.
 
-    One relay folds at a time; 0 where another is at it.
+    One relay folds at a time; 0 where another is at it. What can't be unsealed or read goes into
+    quarantine as `undeliverable`.
     """
     if not (await connection.execute(_ONE_AT_A_TIME)).scalar_one():
         return 0
@@ -119,7 +121,11 @@ async def fold(connection: AsyncConnection, at_most: int) -> int:
     verdicts: list[Verdict] = []
     reports: list[Measured] = []
     for row in waiting:
-        report = _read(row._mapping)
+        try:
+            report = _read(vault, row._mapping)
+        except Unreadable as unreadable:
+            await put_away(connection, row.receipt, str(unreadable))
+            continue
         if isinstance(report, Measured):
             reports.append(report)
         else:
@@ -136,14 +142,15 @@ async def fold(connection: AsyncConnection, at_most: int) -> int:
     return len(waiting)
 
 
-def _read(row: RowMapping) -> Measured | Verdict:
+def _read(vault: Vault, row: RowMapping) -> Measured | Verdict:
     receipt = str(row["receipt"])
     if row["closed_at"] is not None:
         return Verdict(receipt, ReceiptStatus.LATE, "the journey had ended; nothing changes")
     try:
-        summary = AttendanceSummary.model_validate(row["data"])
+        summary = AttendanceSummary.model_validate(read_data(vault, receipt, row["sealed"]))
     except ValidationError as error:
-        return Verdict(receipt, ReceiptStatus.QUARANTINED, bounded(str(error)))
+        why = "; ".join(found["msg"] for found in error.errors(include_input=False))
+        raise Unreadable(why) from None
     return Measured(
         key=(
             row["partner"],

@@ -1,25 +1,45 @@
-"""The inbox: an event is acknowledged once it is committed here, and never leaves it again."""
+"""The inbox: an event is acknowledged once it is committed here, and never leaves it again.
 
+One event is one statement: it inserts, or finds the first of the same source and id and adds a
+repeat or a variant to it, and writes the audit line in the same breath. So the door may run it on
+a connection that commits by itself, in one round trip. Many at once: `store.inbox_batches`.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+import orjson
 from pydantic import JsonValue
-from sqlalchemy import bindparam, func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Text, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.journal import ReceiptStatus
-from domain.model import Word
+from domain.commands import Role
+from domain.journal import KeptBack, ReceiptStatus
+from domain.model import Word, bounded
+from store.audit import AuditAction
 from store.ids import new_id
-from store.intake_tables import inbox, inbox_repeats
 from store.receipts import repeat_of
-from store.tables import journeys, shared_references
+from store.sealed_events import seal_event
+from store.vault import Vault
 
 INTAKE_CHANNEL = "intake"
 """LISTEN channel: something waits for the relay. A hint, lost without harm."""
 
+_LOOKS = 5
+"""How often to look for the first of an id whose insert and whose row were seen by nobody."""
 
-class Incoming(Word):
-    """One CloudEvent whose signature was found good; `raw` is the body as it was signed."""
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One event that is known to come from `partner`.
+
+    `data` is what a journey may read of it; `canonical` the whole event as `canonical()` writes it,
+    by which a repeat is told from a variant; `raw` its body as it was sent. With `kept_back` it
+    goes into quarantine, and `detail` says why in words.
+    """
 
     source: str
     event_id: str
@@ -28,9 +48,16 @@ class Incoming(Word):
     subject: str
     time: datetime | None
     sequence: str | None
-    data: dict[str, JsonValue]
-    body_hash: str
-    raw: str
+    data: Mapping[str, JsonValue]
+    canonical: bytes
+    raw: bytes
+    kept_back: KeptBack | None = None
+    detail: str = ""
+
+
+def canonical(event: Mapping[str, JsonValue]) -> bytes:
+    """The event with its names sorted: the same for the same event, however it was written."""
+    return orjson.dumps(event, option=orjson.OPT_SORT_KEYS)
 
 
 class Received(Word):
@@ -39,105 +66,161 @@ class Received(Word):
     receipt: str
     status: ReceiptStatus
     reason: str = ""
+    detail: str = ""
     repeat: bool = False
     original: str | None = None
 
 
-class SameIdOtherBody(Exception):
-    """The source used this event id before, for another body; `receipt` is the first one's."""
+class Variant(Word):
+    """Another body under an id that its source had used before, for receipt `original`.
 
-    def __init__(self, receipt: str) -> None:
-        super().__init__(f"another body came under this id before: {receipt}")
-        self.receipt = receipt
-
-
-_KNOWN_AS_REFERENCE = (
-    select(shared_references.c.journey_id)
-    .where(
-        shared_references.c.partner == bindparam("partner"),
-        shared_references.c.ref == bindparam("subject"),
-    )
-    .scalar_subquery()
-)
-_KNOWN_AS_JOURNEY = (
-    select(journeys.c.journey_id)
-    .where(journeys.c.journey_id == bindparam("subject"))
-    .scalar_subquery()
-)
-_FRESH = (
-    insert(inbox)
-    .values(
-        {column: bindparam(column) for column in (*Incoming.model_fields, "receipt", "received_at")}
-        | {
-            "status": bindparam("status"),
-            "reason": bindparam("reason"),
-            "settled_at": bindparam("settled_at"),
-            "journey_id": func.coalesce(_KNOWN_AS_REFERENCE, _KNOWN_AS_JOURNEY),
-        }
-    )
-    .on_conflict_do_nothing(index_elements=[inbox.c.event_id, inbox.c.source])
-    .returning(inbox.c.receipt)
-    .cte("fresh")
-)
-_INSERT = select(_FRESH.c.receipt, func.pg_notify(INTAKE_CHANNEL, ""))
-_FIRST = select(inbox.c.receipt, inbox.c.body_hash).where(
-    inbox.c.event_id == bindparam("event_id"), inbox.c.source == bindparam("source")
-)
-_REPEAT = insert(inbox_repeats)
-
-
-async def receive(connection: AsyncConnection, incoming: Incoming, now: datetime) -> Received:
-    """Take an event in; acknowledged once the caller's transaction is committed.
-
-    The same source, id and body again is a repeat: it gets a receipt of its own, final at once.
-
-    Raises:
-        SameIdOtherBody: the source used the id before for another body; nothing is written.
+    It is kept beside the first, and changes nothing.
     """
-    return await _take_in(connection, incoming, now, ReceiptStatus.RECEIVED, "")
+
+    receipt: str
+    original: str
 
 
-async def quarantine(
-    connection: AsyncConnection, incoming: Incoming, reason: str, now: datetime
-) -> Received:
-    """Keep a well-signed event that does not fit its schema, for a supervisor to look at.
-
-    Raises:
-        SameIdOtherBody: as in `receive`.
+_TAKE_IN = text(
     """
-    return await _take_in(connection, incoming, now, ReceiptStatus.QUARANTINED, reason)
+    WITH fresh AS (
+        INSERT INTO inbox (
+            receipt, source, event_id, partner, type, subject, time, sequence, body_hash, sealed,
+            received_at, status, reason, detail, settled_at, journey_id
+        ) VALUES (
+            CAST(:receipt AS text), CAST(:source AS text), CAST(:event_id AS text),
+            CAST(:partner AS text), CAST(:type AS text), CAST(:subject AS text),
+            CAST(:time AS timestamptz), CAST(:sequence AS text), CAST(:body_hash AS text),
+            CAST(:sealed AS bytea), CAST(:received_at AS timestamptz), CAST(:status AS text),
+            CAST(:reason AS text), CAST(:detail AS text), CAST(:settled_at AS timestamptz),
+            COALESCE(
+                (
+                    SELECT journey_id FROM shared_references
+                    WHERE partner = CAST(:partner AS text) AND ref = CAST(:subject AS text)
+                ),
+                (SELECT journey_id FROM journeys WHERE journey_id = CAST(:subject AS text))
+            )
+        )
+        ON CONFLICT (event_id, source) DO NOTHING
+        RETURNING receipt
+    ),
+    before AS (
+        SELECT receipt, body_hash = CAST(:body_hash AS text) AS same, sealed IS NULL AS erased
+        FROM inbox
+        WHERE event_id = CAST(:event_id AS text) AND source = CAST(:source AS text)
+    ),
+    repeat AS (
+        INSERT INTO inbox_repeats (receipt, original, received_at)
+        SELECT CAST(:receipt AS text), receipt, CAST(:received_at AS timestamptz)
+        FROM before WHERE same
+    ),
+    variant AS (
+        INSERT INTO inbox_variants (receipt, original, received_at, body_hash, sealed)
+        SELECT CAST(:receipt AS text), receipt, CAST(:received_at AS timestamptz),
+            CAST(:body_hash AS text), CASE WHEN NOT erased THEN CAST(:sealed AS bytea) END
+        FROM before WHERE NOT same
+        ON CONFLICT (original, body_hash) DO NOTHING
+    )
+    SELECT NULL AS original, FALSE AS same, pg_notify('intake', ''),
+        audit_append(:action, :partner, :role, receipt, :audit_detail)
+    FROM fresh
+    UNION ALL
+    SELECT receipt, same, NULL, audit_append(
+        CASE WHEN same THEN 'event.repeated'
+            ELSE 'event.variant_refused' END,
+        :partner, :role, CAST(:receipt AS text),
+        '{"body":"' || CAST(:body_hash AS text) || '","original":"' || receipt || '"}'
+    )
+    FROM before
+    """
+)
 
 
-async def _take_in(
-    connection: AsyncConnection,
-    incoming: Incoming,
-    now: datetime,
-    status: ReceiptStatus,
-    reason: str,
-) -> Received:
+async def receive(
+    connection: AsyncConnection, vault: Vault, arrival: Arrival, now: datetime
+) -> Received | Variant:
+    """Take an event in, with its line in the audit log, in one statement.
+
+    Acknowledged once that is committed. The same source, id and event again is a repeat: it gets a
+    receipt of its own, final at once. Another event under the id becomes a variant.
+    """
+    line = line_of(vault, arrival, now)
+    for _ in range(_LOOKS):
+        row = (await connection.execute(_TAKE_IN, line)).first()
+        if row is not None:
+            return outcome_of(line, row.original, row.same)
+    raise RuntimeError("an event is neither first nor second")
+
+
+def line_of(vault: Vault, arrival: Arrival, now: datetime) -> dict[str, Any]:
+    """The arrival under a new receipt, as the columns of the inbox and its audit line have it."""
     receipt = new_id("rc")
-    line = {
-        **incoming.model_dump(),
+    kept_back = arrival.kept_back
+    status = ReceiptStatus.QUARANTINED if kept_back else ReceiptStatus.RECEIVED
+    action = AuditAction.EVENT_QUARANTINED if kept_back else AuditAction.EVENT_RECEIVED
+    body_hash = vault.lookup("event", arrival.canonical.decode()).hex()
+    told = {"body": body_hash}
+    if kept_back:
+        told["reason"] = kept_back.value
+    return {
         "receipt": receipt,
+        "source": arrival.source,
+        "event_id": arrival.event_id,
+        "partner": arrival.partner,
+        "type": arrival.type,
+        "subject": arrival.subject,
+        "time": arrival.time,
+        "sequence": arrival.sequence,
+        "body_hash": body_hash,
+        "sealed": seal_event(vault, receipt, orjson.dumps(arrival.data), arrival.raw),
         "received_at": now,
-        "status": status,
-        "reason": reason,
+        "status": status.value,
+        "reason": kept_back.value if kept_back else "",
+        "detail": bounded(arrival.detail),
         "settled_at": now if status.final else None,
+        "action": action.value,
+        "role": Role.PARTNER.value,
+        "audit_detail": orjson.dumps(told).decode(),
     }
-    if (await connection.execute(_INSERT, line)).first() is not None:
-        return Received(receipt=receipt, status=status, reason=reason)
-    first = (
-        await connection.execute(_FIRST, {"event_id": incoming.event_id, "source": incoming.source})
-    ).one()
-    if first.body_hash != incoming.body_hash:
-        raise SameIdOtherBody(first.receipt)
-    await connection.execute(
-        _REPEAT, {"receipt": receipt, "original": first.receipt, "received_at": now}
-    )
+
+
+def outcome_of(
+    line: Mapping[str, Any], original: str | None, is_repeat: bool
+) -> Received | Variant:
+    """What a sender is told of a line; `original` is the first of its id, None for itself."""
+    receipt = line["receipt"]
+    if original is None:
+        return Received(
+            receipt=receipt,
+            status=ReceiptStatus(line["status"]),
+            reason=line["reason"],
+            detail=line["detail"],
+        )
+    if not is_repeat:
+        return Variant(receipt=receipt, original=original)
     return Received(
         receipt=receipt,
         status=ReceiptStatus.DUPLICATE,
-        reason=repeat_of(first.receipt),
+        reason=repeat_of(original),
         repeat=True,
-        original=first.receipt,
+        original=original,
     )
+
+
+_ERASE = text(
+    """
+    WITH erased AS (
+        UPDATE inbox SET sealed = NULL WHERE journey_id = ANY(:journeys)
+        RETURNING receipt
+    )
+    UPDATE inbox_variants SET sealed = NULL FROM erased WHERE original = erased.receipt
+    """
+).bindparams(bindparam("journeys", type_=ARRAY(Text)))
+
+
+async def erase_events(connection: AsyncConnection, journey_ids: Iterable[str]) -> None:
+    """Forget what events of these journeys said, variants too, in the caller's transaction.
+
+    Receipts stay, and so does the keyed hash: a repeat is still known as one.
+    """
+    await connection.execute(_ERASE, {"journeys": list(journey_ids)})

@@ -1,16 +1,30 @@
 """The tables that events pass through on their way to a journey: inbox, repeats, mailboxes.
 
+What an event says lies sealed: its data as a journey reads it, and its body as it was sent
+(`store.sealed_events`).
+
 An event is `unsorted` until its journey is found, then it is either to be delivered or, for
 attendance, to be folded. Each of these three queues has a partial index, so that its cost depends
 on what waits and not on what has ever arrived.
 """
 
-from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Identity, Index, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Identity,
+    Index,
+    LargeBinary,
+    Table,
+    Text,
+    text,
+)
 
 from domain.events import EventType
+from domain.journal import KeptBack
 from store.tables import MOMENT, metadata
 
-UNKNOWN_SUBJECT = "unknown_subject"
+UNKNOWN_SUBJECT = KeptBack.UNKNOWN_SUBJECT.value
 """Reason of events in quarantine that are released when their subject becomes known."""
 UNSORTED = "status = 'received' AND journey_id IS NULL"
 TO_DELIVER = (
@@ -36,15 +50,17 @@ inbox = Table(
     Column("subject", Text, nullable=False),
     Column("time", MOMENT),
     Column("sequence", Text),
-    Column("data", JSON, nullable=False),
-    Column("raw", Text, nullable=False),
     Column("body_hash", Text, nullable=False),
     Column("received_at", MOMENT, nullable=False),
     Column("journey_id", Text),
     Column("status", Text, nullable=False),
     Column("reason", Text, nullable=False, server_default=text("''")),
     Column("settled_at", MOMENT),
+    Column("sealed", LargeBinary),
+    Column("detail", Text, nullable=False, server_default=text("''")),
 )
+"""`sealed` is NULL once what the event said is erased; `body_hash` is keyed and stays, so that the
+same event is still known as a repeat."""
 Index("uq_inbox_event_id_source", inbox.c.event_id, inbox.c.source, unique=True)
 Index("ix_inbox_unsorted", inbox.c.arrival, postgresql_where=text(UNSORTED))
 Index("ix_inbox_to_deliver", inbox.c.arrival, postgresql_where=text(TO_DELIVER))
@@ -56,6 +72,7 @@ Index(
 )
 Index("ix_inbox_to_fold", inbox.c.arrival, postgresql_where=text(TO_FOLD))
 Index("ix_inbox_underway", inbox.c.journey_id, postgresql_where=text(UNDERWAY))
+Index("ix_inbox_journey", inbox.c.journey_id)
 Index("ix_inbox_quarantined", inbox.c.subject, postgresql_where=text(QUARANTINED))
 
 inbox_repeats = Table(
@@ -64,6 +81,23 @@ inbox_repeats = Table(
     Column("receipt", Text, primary_key=True),
     Column("original", Text, ForeignKey("inbox.receipt"), nullable=False),
     Column("received_at", MOMENT, nullable=False),
+)
+
+inbox_variants = Table(
+    "inbox_variants",
+    metadata,
+    Column("receipt", Text, primary_key=True),
+    Column("original", Text, ForeignKey("inbox.receipt"), nullable=False),
+    Column("received_at", MOMENT, nullable=False),
+    Column("body_hash", Text, nullable=False),
+    Column("sealed", LargeBinary),
+)
+"""Other bodies that came under an event's source and id: refused, and kept to be looked into."""
+Index(
+    "uq_inbox_variants_original_body_hash",
+    inbox_variants.c.original,
+    inbox_variants.c.body_hash,
+    unique=True,
 )
 
 mailboxes = Table(

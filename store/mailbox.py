@@ -10,24 +10,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from pydantic import ValidationError
-from sqlalchemy import (
-    BigInteger,
-    Integer,
-    Interval,
-    RowMapping,
-    Text,
-    bindparam,
-    func,
-    text,
-    update,
-)
+from sqlalchemy import BigInteger, Integer, Interval, RowMapping, Text, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.events import Delivery, EventType
-from domain.journal import ReceiptStatus
-from domain.model import bounded
-from store.intake_tables import inbox
+from store.sealed_events import Unreadable, put_away, read_data
+from store.vault import Vault
 
 MOST_IN_ONE_SIGNAL = 50
 """Deliveries to one journey at a time; with 8 KB each that stays far below what a signal holds."""
@@ -84,7 +73,7 @@ _READ = text(
     FROM unnest(:journeys) AS held(journey_id)
     CROSS JOIN LATERAL (
         SELECT inbox.journey_id, arrival, receipt, source, event_id, partner, type, subject,
-            data
+            sealed
         FROM inbox
         WHERE inbox.journey_id = held.journey_id AND status = 'received'
             AND type <> 'journeyman.attendance.summary.v1'
@@ -119,11 +108,6 @@ _DELIVERED = text(
     RETURNING mailboxes.journey_id
     """
 ).bindparams(_JOURNEYS, _TOKENS, bindparam("receipts", type_=ARRAY(Text)))
-_UNREADABLE = (
-    update(inbox)
-    .where(inbox.c.receipt == bindparam("of"), inbox.c.status == ReceiptStatus.RECEIVED)
-    .values(status=ReceiptStatus.QUARANTINED, reason=bindparam("why"), settled_at=func.now())
-)
 _PUT_BACK = text(
     """
     UPDATE mailboxes SET leased_until = clock_timestamp() + :pause
@@ -134,12 +118,13 @@ _PUT_BACK = text(
 
 
 async def lease_mail(
-    connection: AsyncConnection, journeys: int, lease: timedelta
+    connection: AsyncConnection, vault: Vault, journeys: int, lease: timedelta
 ) -> tuple[Mail, ...]:
     """What waits for at most so many journeys, those that wait longest first.
 
     Left out: journeys that another relay holds, and those whose start line still waits. The
-    connection commits by itself: the lease stands before the mail is read.
+    connection commits by itself: the lease stands before the mail is read. What can't be unsealed
+    or read goes into quarantine as `undeliverable`.
     """
     leased = await connection.execute(
         _LEASE,
@@ -154,10 +139,9 @@ async def lease_mail(
     waiting: dict[str, list[Delivery]] = {journey_id: [] for journey_id in tokens}
     for row in rows:
         try:
-            waiting[row.journey_id].append(_delivery(row._mapping))
-        except ValidationError as error:
-            why = bounded("; ".join(found["msg"] for found in error.errors(include_input=False)))
-            await connection.execute(_UNREADABLE, {"of": row.receipt, "why": why})
+            waiting[row.journey_id].append(_delivery(vault, row._mapping))
+        except Unreadable as unreadable:
+            await put_away(connection, row.receipt, str(unreadable))
     return tuple(
         Mail(journey_id, tokens[journey_id], tuple(deliveries))
         for journey_id, deliveries in waiting.items()
@@ -192,16 +176,20 @@ def _held(mails: Iterable[Mail]) -> dict[str, object]:
     }
 
 
-def _delivery(row: RowMapping) -> Delivery:
-    return Delivery(
-        receipt=row["receipt"],
-        source=row["source"],
-        event_id=row["event_id"],
-        partner=row["partner"],
-        type=_short_name(row["type"]),
-        about=None if row["subject"] == row["journey_id"] else row["subject"],
-        data=row["data"],
-    )
+def _delivery(vault: Vault, row: RowMapping) -> Delivery:
+    try:
+        return Delivery(
+            receipt=row["receipt"],
+            source=row["source"],
+            event_id=row["event_id"],
+            partner=row["partner"],
+            type=_short_name(row["type"]),
+            about=None if row["subject"] == row["journey_id"] else row["subject"],
+            data=read_data(vault, row["receipt"], row["sealed"]),
+        )
+    except ValidationError as error:
+        why = "; ".join(found["msg"] for found in error.errors(include_input=False))
+        raise Unreadable(why) from None
 
 
 def _short_name(cloud_type: str) -> str:

@@ -13,7 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain.events import DATA_OF, EventType
 from domain.senders import SENDERS_OF
 from store.intake_tables import inbox
+from store.sealed_events import open_event, read_data
 from tests.api.partners import MEDIA_TYPE, PARTNERS, an_event, as_body, signed
+from tests.vault import VAULT
 
 EVENTS = "/v1/events"
 
@@ -177,8 +179,9 @@ async def test_a_well_signed_event_that_does_not_fit_is_kept_in_quarantine(
     assert word in answer.json()["reason"]
     async with engine.connect() as connection:
         row = (await connection.execute(select(inbox))).one()
-    assert (row.status, row.reason) == ("quarantined", answer.json()["reason"])
-    assert row.raw == body.decode()
+    assert (row.status, row.reason) == ("quarantined", "schema")
+    assert row.detail == answer.json()["reason"]
+    assert open_event(VAULT, row.receipt, row.sealed)[1] == body
 
 
 async def test_a_repeat_of_a_quarantined_event_is_a_duplicate(stranger: httpx.AsyncClient) -> None:
@@ -225,8 +228,8 @@ async def test_fields_that_we_do_not_know_are_left_out_of_what_a_journey_reads(
 
     assert answer.json()["status"] == "received"
     async with engine.connect() as connection:
-        data = (await connection.execute(select(inbox.c.data))).scalar_one()
-    assert data == {"enrollment_ref": "enr-1"}
+        row = (await connection.execute(select(inbox))).one()
+    assert read_data(VAULT, row.receipt, row.sealed) == {"enrollment_ref": "enr-1"}
 
 
 JSON = st.recursive(

@@ -168,7 +168,7 @@ async def test_a_relay_that_died_after_the_signal_is_followed_by_one_that_signal
         await started(store)
     receipt = (await received(store, journey_id)).receipt
     async with store.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-        (mail,) = await lease_mail(connection, 1, timedelta(seconds=-1))
+        (mail,) = await lease_mail(connection, VAULT, 1, timedelta(seconds=-1))
     await client.get_workflow_handle(journey_id).signal("deliver", list(mail.deliveries))
     async with relaying(store, client):
         await has_fate(store, receipt, "delivered")

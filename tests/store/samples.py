@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import count
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -17,10 +18,11 @@ from domain.plan import Occupation
 from domain.senders import SenderKind
 from domain.stages import Outcome, Pathway, Stage, State
 from policies.loader import Policies, load_catalog, load_policies
-from store.inbox import Incoming, Received, receive
+from store.inbox import Arrival, Received, canonical, receive
 from store.openings import Opening, PersonDetails, open_journey
 from store.records import PostgresJournal
 from store.registry import PartnerRow, save_partners
+from tests.vault import VAULT
 
 PROVIDER = "provider-sz-01"
 CENTER = "center-sz-01"
@@ -73,9 +75,11 @@ def an_opening(**changes: object) -> Opening:
     return Opening.model_validate(fields | changes)
 
 
-def an_event(subject: str, **changes: object) -> Incoming:
+def an_event(subject: str, **changes: Any) -> Arrival:
+    """An event as the door hands it over; `canonical` and `raw` tell of nothing but its number."""
     number = next(_numbers)
-    fields: dict[str, object] = {
+    said = canonical({"number": number})
+    fields: dict[str, Any] = {
         "source": f"/partners/{PROVIDER}",
         "event_id": f"event-{number}",
         "partner": PROVIDER,
@@ -84,10 +88,10 @@ def an_event(subject: str, **changes: object) -> Incoming:
         "time": now(),
         "sequence": None,
         "data": {"cohort": "2026-3"},
-        "body_hash": f"hash-{number}",
-        "raw": "{}",
+        "canonical": said,
+        "raw": said,
     }
-    return Incoming.model_validate(fields | changes)
+    return Arrival(**fields | changes)
 
 
 def an_entry(sequence: int, **changes: object) -> Entry:
@@ -155,7 +159,7 @@ PARTNERS = (
 async def prepare(engine: AsyncEngine) -> None:
     """The partners without which no journey opens."""
     async with engine.begin() as connection:
-        await save_partners(connection, PARTNERS, {PROVIDER: ("whsec_new", "whsec_old")})
+        await save_partners(connection, VAULT, PARTNERS, {PROVIDER: ("whsec_new", "whsec_old")})
 
 
 async def opened(engine: AsyncEngine, **changes: object) -> str:
@@ -181,7 +185,9 @@ async def closed(engine: AsyncEngine, journey_id: str, sequence: int = 1) -> Non
 async def received(engine: AsyncEngine, subject: str, **changes: object) -> Received:
     """An event, committed in the inbox."""
     async with engine.begin() as connection:
-        return await receive(connection, an_event(subject, **changes), now())
+        answer = await receive(connection, VAULT, an_event(subject, **changes), now())
+    assert isinstance(answer, Received)
+    return answer
 
 
 async def status_of(connection: AsyncConnection, receipt: str) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from store.attendance import fold
 from store.caseload import Scope, find_case
 from store.records import PostgresJournal
 from tests.store.samples import PROVIDER, a_batch, closed, fate, received, running
+from tests.vault import VAULT
 
 WEEK = {"enrollment_ref": "EN-1", "period": "2026-W01", "hours_planned": 40}
 
@@ -30,7 +31,7 @@ async def report(engine: AsyncEngine, subject: str, event_id: str, **data: objec
 
 async def fold_all(engine: AsyncEngine) -> None:
     async with engine.begin() as connection:
-        await fold(connection, 100)
+        await fold(connection, VAULT, 100)
 
 
 async def percent(engine: AsyncEngine, journey_id: str) -> float | None:

@@ -13,11 +13,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.journal import ReceiptStatus, ReceiptUpdate, SharedReference
-from store.inbox import Incoming, receive
+from store.inbox import Arrival, Received, receive
 from store.mailbox import Mail, delivered, lease_mail
 from store.records import PostgresJournal
 from store.sorting import sort
 from tests.store.samples import PROVIDER, a_batch, an_event, now, running
+from tests.vault import VAULT
 
 REFERENCES = 3
 EVENTS = 6
@@ -65,7 +66,7 @@ class Intake:
         subjects = [journey.id, *(f"EN-{journey.id}-{n}" for n in range(REFERENCES))]
         self.references = subjects[1:]
         self.shared: set[str] = set()
-        self.events: list[Incoming] = [an_event(subjects[n % len(subjects)]) for n in range(EVENTS)]
+        self.events: list[Arrival] = [an_event(subjects[n % len(subjects)]) for n in range(EVENTS)]
         self.first_receipts: dict[str, str] = {}
         self.repeats = 0
         self.hands: list[Mail] = []
@@ -84,7 +85,8 @@ class Intake:
     async def send(self, number: int) -> None:
         event = self.events[number]
         async with self.engine.begin() as connection:
-            answer = await receive(connection, event, now())
+            answer = await receive(connection, VAULT, event, now())
+        assert isinstance(answer, Received)
         if event.event_id in self.first_receipts:
             assert answer.original == self.first_receipts[event.event_id]
             self.repeats += 1
@@ -107,7 +109,7 @@ class Intake:
 
     async def lease(self, number: int) -> None:
         async with self.single.connect() as connection:
-            self.hands += await lease_mail(connection, 10, HELD if number else LOST)
+            self.hands += await lease_mail(connection, VAULT, 10, HELD if number else LOST)
 
     async def signal(self, number: int) -> None:
         if number < len(self.hands):

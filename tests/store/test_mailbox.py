@@ -22,6 +22,7 @@ from tests.store.samples import (
     received,
     running,
 )
+from tests.vault import VAULT
 
 LEASE = timedelta(seconds=30)
 EXPIRED = timedelta(seconds=-1)
@@ -45,7 +46,7 @@ async def test_mail_of_a_journey_comes_in_the_order_of_receipt(
         (await received(store, subject)).receipt
         for subject in (journey_id, "EN-1", journey_id, "EN-1")
     ]
-    (mail,) = await lease_mail(single, 10, LEASE)
+    (mail,) = await lease_mail(single, VAULT, 10, LEASE)
     assert mail.journey_id == journey_id
     assert [delivery.receipt for delivery in mail.deliveries] == receipts
     assert [delivery.about for delivery in mail.deliveries] == [None, "EN-1", None, "EN-1"]
@@ -57,9 +58,9 @@ async def test_a_leased_journey_is_not_leased_again(
 ) -> None:
     journey_id = await running(store)
     await received(store, journey_id)
-    assert len(await lease_mail(single, 10, LEASE)) == 1
+    assert len(await lease_mail(single, VAULT, 10, LEASE)) == 1
     await received(store, journey_id)
-    assert await lease_mail(single, 10, LEASE) == ()
+    assert await lease_mail(single, VAULT, 10, LEASE) == ()
 
 
 async def test_many_relays_at_once_share_the_journeys_out(store: AsyncEngine) -> None:
@@ -70,7 +71,7 @@ async def test_many_relays_at_once_share_the_journeys_out(store: AsyncEngine) ->
     async def lease() -> list[str]:
         engine = store.execution_options(isolation_level="AUTOCOMMIT")
         async with engine.connect() as connection:
-            return [mail.journey_id for mail in await lease_mail(connection, 5, LEASE)]
+            return [mail.journey_id for mail in await lease_mail(connection, VAULT, 5, LEASE)]
 
     leased = [
         journey for each in await asyncio.gather(*(lease() for _ in range(6))) for journey in each
@@ -85,7 +86,7 @@ async def test_who_waits_longest_comes_first(store: AsyncEngine, single: AsyncCo
     journeys = [await running(store) for _ in range(4)]
     for journey_id in journeys:
         await received(store, journey_id)
-    first = await lease_mail(single, 2, LEASE)
+    first = await lease_mail(single, VAULT, 2, LEASE)
     assert {mail.journey_id for mail in first} == set(journeys[:2])
 
 
@@ -94,9 +95,9 @@ async def test_a_long_queue_goes_in_several_signals(
 ) -> None:
     journey_id = await running(store)
     receipts = [(await received(store, journey_id)).receipt for _ in range(MOST_IN_ONE_SIGNAL + 3)]
-    (first,) = await lease_mail(single, 10, LEASE)
+    (first,) = await lease_mail(single, VAULT, 10, LEASE)
     await delivered(single, [first])
-    (second,) = await lease_mail(single, 10, LEASE)
+    (second,) = await lease_mail(single, VAULT, 10, LEASE)
     handed_over = [*first.deliveries, *second.deliveries]
     assert len(first.deliveries) == MOST_IN_ONE_SIGNAL
     assert [delivery.receipt for delivery in handed_over] == receipts
@@ -107,7 +108,7 @@ async def test_events_of_a_journey_that_is_not_started_yet_stay(
 ) -> None:
     journey_id = await opened(store)
     receipt = (await received(store, journey_id)).receipt
-    assert await lease_mail(single, 10, LEASE) == ()
+    assert await lease_mail(single, VAULT, 10, LEASE) == ()
     assert await fate(store, receipt) == ("received", "")
 
 
@@ -116,11 +117,11 @@ async def test_what_was_signaled_is_marked_and_the_lease_given_back(
 ) -> None:
     journey_id = await running(store)
     receipt = (await received(store, journey_id)).receipt
-    mails = await lease_mail(single, 10, LEASE)
+    mails = await lease_mail(single, VAULT, 10, LEASE)
     assert await delivered(single, mails) == {journey_id}
     assert (await fate(store, receipt))[0] == "delivered"
     await received(store, journey_id)
-    assert len(await lease_mail(single, 10, LEASE)) == 1
+    assert len(await lease_mail(single, VAULT, 10, LEASE)) == 1
 
 
 async def test_the_mark_of_a_slow_relay_is_refused(
@@ -128,13 +129,13 @@ async def test_the_mark_of_a_slow_relay_is_refused(
 ) -> None:
     journey_id = await running(store)
     receipt = (await received(store, journey_id)).receipt
-    slow = await lease_mail(single, 10, EXPIRED)
-    quick = await lease_mail(single, 10, LEASE)
+    slow = await lease_mail(single, VAULT, 10, EXPIRED)
+    quick = await lease_mail(single, VAULT, 10, LEASE)
     assert quick[0].token > slow[0].token
     assert await delivered(single, slow) == frozenset()
     assert (await fate(store, receipt))[0] == "received"
     await put_back(single, slow, EXPIRED)
-    assert await lease_mail(single, 10, LEASE) == ()
+    assert await lease_mail(single, VAULT, 10, LEASE) == ()
     assert await delivered(single, quick) == {journey_id}
 
 
@@ -143,8 +144,8 @@ async def test_a_relay_that_dies_leaves_its_mail_to_the_next(
 ) -> None:
     journey_id = await running(store)
     receipt = (await received(store, journey_id)).receipt
-    await lease_mail(single, 10, EXPIRED)
-    (again,) = await lease_mail(single, 10, LEASE)
+    await lease_mail(single, VAULT, 10, EXPIRED)
+    (again,) = await lease_mail(single, VAULT, 10, LEASE)
     assert [delivery.receipt for delivery in again.deliveries] == [receipt]
 
 
@@ -153,7 +154,7 @@ async def test_the_mark_never_overwrites_what_the_journey_recorded(
 ) -> None:
     journey_id = await running(store)
     receipt = (await received(store, journey_id)).receipt
-    mails = await lease_mail(single, 10, LEASE)
+    mails = await lease_mail(single, VAULT, 10, LEASE)
     applied = ReceiptUpdate(receipt=receipt, status=ReceiptStatus.APPLIED, reason="in time")
     await PostgresJournal(store).record(a_batch(journey_id, 1, receipts=(applied,)))
     await delivered(single, mails)
@@ -166,7 +167,7 @@ async def test_what_can_not_be_read_is_put_away_and_stops_nobody(
     journey_id = await running(store)
     unreadable = (await received(store, journey_id, source="with a space")).receipt
     readable = (await received(store, journey_id)).receipt
-    (mail,) = await lease_mail(single, 10, LEASE)
+    (mail,) = await lease_mail(single, VAULT, 10, LEASE)
     assert [delivery.receipt for delivery in mail.deliveries] == [readable]
     assert (await fate(store, unreadable))[0] == "quarantined"
 
@@ -177,7 +178,7 @@ async def test_events_for_an_ended_journey_are_late_with_lines_in_the_journal(
     journey_id = await running(store)
     await closed(store, journey_id)
     receipts = [(await received(store, journey_id)).receipt for _ in range(2)]
-    (mail,) = await lease_mail(single, 10, LEASE)
+    (mail,) = await lease_mail(single, VAULT, 10, LEASE)
     async with store.begin() as connection:
         assert await close_late(connection, mail)
     assert {(await fate(store, receipt))[0] for receipt in receipts} == {"late"}
@@ -200,7 +201,7 @@ async def test_an_open_journey_is_not_called_ended(
 ) -> None:
     journey_id = await running(store)
     receipt = (await received(store, journey_id)).receipt
-    (mail,) = await lease_mail(single, 10, LEASE)
+    (mail,) = await lease_mail(single, VAULT, 10, LEASE)
     async with store.begin() as connection:
         assert not await close_late(connection, mail)
     assert (await fate(store, receipt))[0] == "received"
@@ -212,8 +213,8 @@ async def test_two_relays_do_not_write_the_same_late_line_twice(
     journey_id = await running(store)
     await closed(store, journey_id)
     await received(store, journey_id)
-    slow = (await lease_mail(single, 10, EXPIRED))[0]
-    quick = (await lease_mail(single, 10, LEASE))[0]
+    slow = (await lease_mail(single, VAULT, 10, EXPIRED))[0]
+    quick = (await lease_mail(single, VAULT, 10, LEASE))[0]
     async with store.begin() as connection:
         assert not await close_late(connection, slow)
     async with store.begin() as connection:
@@ -227,7 +228,7 @@ async def test_what_an_ended_journey_never_settled_is_offered_again(
 ) -> None:
     ended, open_one = await running(store), await running(store)
     receipts = [(await received(store, journey)).receipt for journey in (ended, open_one)]
-    await delivered(single, await lease_mail(single, 10, LEASE))
+    await delivered(single, await lease_mail(single, VAULT, 10, LEASE))
     await closed(store, ended)
     await take_back_unread(single, LEASE)
     assert [(await fate(store, receipt))[0] for receipt in receipts] == ["delivered"] * 2
