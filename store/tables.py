@@ -198,6 +198,7 @@ idempotency_keys = Table(
     Column("body", Text),
     PrimaryKeyConstraint("caller", "key"),
 )
+Index("ix_idempotency_keys_begun_at", idempotency_keys.c.begun_at)
 
 partners = Table(
     "partners",
