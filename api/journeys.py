@@ -73,7 +73,7 @@ async def open_one(
 async def _open(
     connection: AsyncConnection, deps: ApiDependencies, caller: Caller, opening: Opening
 ) -> OpenedJourney:
-    journey_id = await open_asked(connection, opening, caller, deps.clock())
+    journey_id = await open_asked(connection, deps.vault, opening, caller, deps.clock())
     case = await find_case(connection, Scope(region=opening.home_region), journey_id)
     assert case is not None, "it was written in this transaction"
     address = f"/v1/journeys/{journey_id}"

@@ -27,13 +27,16 @@ from api.tokens import Caller
 from api.validation import shown
 from domain.catalog import Catalog, Group, Program
 from domain.levels import SkillLevel
+from domain.masking import without_personal_numbers
 from domain.model import Ref, Text
 from domain.plan import ModuleCredit, Occupation
 from domain.stages import OFFERED_PATHWAYS, Pathway
 from policies.loader import Policies
 from store.caseload import Scope, find_case
-from store.openings import AlreadyOpen, Opening, PersonDetails, UnknownPerson, open_journey
+from store.openings import AlreadyOpen, Opening, open_journey
+from store.persons import PersonDetails, UnknownPerson
 from store.planning import NoRegistry
+from store.vault import Vault
 
 PROGRAM_ZONE = ZoneInfo("Asia/Shanghai")
 """A program's dates are days in this zone."""
@@ -170,7 +173,11 @@ def opening_of(asked: AskedJourney, caller: Caller, rules: Rules) -> Opening:
         employer=asked.employer,
         vacancy_ref=asked.vacancy_ref,
         recognized=tuple(
-            ModuleCredit(module=credit.module, source=credit.source, expires=credit.expires)
+            ModuleCredit(
+                module=credit.module,
+                source=without_personal_numbers(credit.source),
+                expires=credit.expires,
+            )
             for credit in asked.recognized_modules
         ),
         policy=rules.policies.for_region(asked.home_region, program),
@@ -179,7 +186,7 @@ def opening_of(asked: AskedJourney, caller: Caller, rules: Rules) -> Opening:
 
 
 async def open_asked(
-    connection: AsyncConnection, opening: Opening, caller: Caller, now: datetime
+    connection: AsyncConnection, vault: Vault, opening: Opening, caller: Caller, now: datetime
 ) -> str:
     """Open the journey; returns its id.
 
@@ -188,7 +195,7 @@ async def open_asked(
         Unprocessable: there is no such person, or no registry for her home.
     """
     try:
-        return await open_journey(connection, opening, now)
+        return await open_journey(connection, vault, opening, now)
     except AlreadyOpen as first:
         known = await find_case(connection, Scope(region=caller.region), first.journey_id)
         journey_id = known.journey_id if known is not None else None

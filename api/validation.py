@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from api.problems import FieldError
+from domain.masking import WITHHELD, without_personal_numbers, without_personal_numbers_in
 
 PERSONAL = frozenset({"person", "name", "id_number", "phone"})
 """Fields whose values are never repeated, wherever they stand."""
@@ -25,13 +26,15 @@ def _field_error(error: Mapping[str, object]) -> FieldError:
     value = None if unknown or PERSONAL & set(parts) else shown(error.get("input"))
     told = str(error.get("msg", "not valid")).removeprefix("Value error, ")
     message = "there is no such field" if unknown else told
-    return FieldError(field=".".join(parts)[:_LONGEST_FIELD], message=message[:300], value=value)
+    field = without_personal_numbers(".".join(parts)[:_LONGEST_FIELD])
+    return FieldError(field=field, message=without_personal_numbers(message[:300]), value=value)
 
 
 def shown(value: object) -> str | int | float | bool | None:
-    """A value as an error may repeat it: short and plain, else left out."""
+    """A value as an error may repeat it: short, plain, without personal numbers; else left out."""
     if isinstance(value, bool | int | float):
-        return value if len(str(value)) <= _LONGEST_VALUE else None
+        fits = len(str(value)) <= _LONGEST_VALUE and without_personal_numbers_in(value) != WITHHELD
+        return value if fits else None
     if isinstance(value, str) and len(value) <= _LONGEST_VALUE:
-        return value
+        return without_personal_numbers(value)
     return None

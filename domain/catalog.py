@@ -32,6 +32,16 @@ class Group(StrEnum):
     RETURNEE = "returnee"
     IN_SERVICE_EMPLOYEE = "in_service_employee"
 
+    @property
+    def sensitive(self) -> bool:
+        """Whether it tells of health, hardship or service: sealed, and shown to few."""
+        return self in _SENSITIVE
+
+
+_SENSITIVE = frozenset(
+    {Group.LIFTED_OUT_OF_POVERTY, Group.PERSON_WITH_DISABILITY, Group.VETERAN, Group.LAID_OFF}
+)
+
 
 class Division(Word):
     """An administrative division; `code` is its GB/T 2260 code without trailing `00`."""

@@ -8,7 +8,7 @@ numbers (11 digits from 13 to 19, after +86 or alone), in any script's digits, i
 import re
 import unicodedata
 from itertools import accumulate
-from typing import Final
+from typing import Final, overload
 
 from pydantic import JsonValue
 
@@ -42,9 +42,10 @@ def _mobile(groups: tuple[int, ...]) -> str:
 _PART: Final = rf"(?:{_GAP})?"
 _CENTURY: Final = rf"(?:1{_PART}[89]|2{_PART}0)"
 _AFTER_COUNTRY: Final = rf"(?:(?:\(?\+|00)?86\)?{_PART})?"
+_CERTAIN: Final = rf"(?<!\d)\d*?[1-8]\d{{5}}(?:19|20)\d\d{_IN_YEARS}\d{{3}}[\dXx]\d*"
+"""An identity number, in a longer run as well: a date of birth in its place is no accident."""
 _FORMS: Final = (
-    # An identity number within a longer run: a date of birth in its place is no accident.
-    rf"(?<!\d)\d*?[1-8]\d{{5}}(?:19|20)\d\d{_IN_YEARS}\d{{3}}[\dXx]\d*",
+    _CERTAIN,
     # Alone or in groups, even where its date or its check character is mistyped.
     rf"(?<!\d)[1-9]{_PART}(?:\d{_PART}){{5}}{_CENTURY}{_PART}(?:\d{_PART}){{9}}[\dXx](?!\d)",
     # Of old.
@@ -53,6 +54,7 @@ _FORMS: Final = (
     rf"(?<!\d){_AFTER_COUNTRY}(?:{'|'.join(map(_mobile, _MOBILE_GROUPS))})(?!\d)",
 )
 _PERSONAL: Final = re.compile("|".join(_FORMS))
+_IDENTITY: Final = re.compile(_CERTAIN)
 _OPAQUE: Final = re.compile(
     r"(?<![0-9A-Za-z])(?:[a-z]{2,4}[_-])?(?:[0-9a-f]{32,}|"
     r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?![0-9A-Za-z])",
@@ -63,22 +65,19 @@ _OPAQUE: Final = re.compile(
 
 def without_personal_numbers(text: str) -> str:
     """The text with `[withheld]` in the place of each personal number; never longer than before."""
-    told = _told(text)
-    opaque = [found.span() for found in _OPAQUE.finditer(told) if not found[0].isdecimal()]
-    parts, kept_to = [], 0
-    for found in _PERSONAL.finditer(told):
-        if any(start <= found.start() and found.end() <= end for start, end in opaque):
-            continue
-        parts += [text[kept_to : found.start()], WITHHELD]
-        kept_to = found.end()
-    return "".join((*parts, text[kept_to:]))
+    return _without(_PERSONAL, text)
 
 
+@overload
+def without_personal_numbers_in(value: dict[str, JsonValue]) -> dict[str, JsonValue]: ...
+@overload
+def without_personal_numbers_in(value: JsonValue) -> JsonValue: ...
 def without_personal_numbers_in(value: JsonValue) -> JsonValue:
     """The JSON with personal numbers taken out of every text, key and number in it.
 
     A number that is one becomes the text `[withheld]`; of two keys that become the same, the later
-    one's value stays.
+    one's value stays. References (`supersedes`, `…_ref`) are their sender's to choose, and eleven
+    digits are often a ticket's: of those only identity numbers are taken out.
     """
     match value:
         case str():
@@ -92,9 +91,27 @@ def without_personal_numbers_in(value: JsonValue) -> JsonValue:
             return [without_personal_numbers_in(item) for item in value]
         case _:
             return {
-                without_personal_numbers(key): without_personal_numbers_in(item)
+                without_personal_numbers(key): _without(_IDENTITY, item)
+                if isinstance(item, str) and _names_a_reference(key)
+                else without_personal_numbers_in(item)
                 for key, item in value.items()
             }
+
+
+def _names_a_reference(key: str) -> bool:
+    return key == "supersedes" or key.endswith("_ref")
+
+
+def _without(forms: re.Pattern[str], text: str) -> str:
+    told = _told(text)
+    opaque = [found.span() for found in _OPAQUE.finditer(told) if not found[0].isdecimal()]
+    parts, kept_to = [], 0
+    for found in forms.finditer(told):
+        if any(start <= found.start() and found.end() <= end for start, end in opaque):
+            continue
+        parts += [text[kept_to : found.start()], WITHHELD]
+        kept_to = found.end()
+    return "".join((*parts, text[kept_to:]))
 
 
 def masked_name(name: str) -> str:

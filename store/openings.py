@@ -18,17 +18,11 @@ from store.credits import carried_over
 from store.ids import new_id
 from store.inbox import INTAKE_CHANNEL
 from store.intake_tables import mailboxes
+from store.persons import PersonDetails, join_known, register
 from store.planning import registry_for
 from store.quarantine import lock_subjects, release
-from store.tables import journeys, outbox, persons
-
-
-class PersonDetails(Word):
-    """Who a trainee is. Personal data: into `persons` and nowhere else."""
-
-    name: str
-    id_number: str
-    phone: str
+from store.tables import journeys, outbox
+from store.vault import Vault
 
 
 class Opening(Word):
@@ -63,26 +57,6 @@ class AlreadyOpen(Exception):
         self.journey_id = journey_id
 
 
-class UnknownPerson(Exception):
-    """No person has this reference."""
-
-    def __init__(self, person_ref: str) -> None:
-        super().__init__(person_ref)
-        self.person_ref = person_ref
-
-
-_new_person = insert(persons)
-_REGISTER = _new_person.on_conflict_do_update(
-    index_elements=[persons.c.id_number],
-    set_={column: _new_person.excluded[column] for column in ("name", "phone", "groups")},
-).returning(persons.c.person_ref)
-_UPDATE_GROUPS = (
-    persons.update()
-    .where(persons.c.person_ref == bindparam("known_as"))
-    .values(groups=bindparam("groups"))
-    .returning(persons.c.person_ref)
-)
-_FIND_PERSON = select(persons.c.person_ref).where(persons.c.person_ref == bindparam("known_as"))
 _ALIKE = (
     journeys.c.person_ref == bindparam("person_ref"),
     journeys.c.occupation == bindparam("occupation"),
@@ -113,7 +87,9 @@ _START_LINE = (
 _START = select(func.pg_notify(INTAKE_CHANNEL, "")).select_from(_START_LINE)
 
 
-async def open_journey(connection: AsyncConnection, opening: Opening, now: datetime) -> str:
+async def open_journey(
+    connection: AsyncConnection, vault: Vault, opening: Opening, now: datetime
+) -> str:
     """Write a journey that the relay will start; returns its id.
 
     An earlier closed journey of the same person, occupation and level becomes the previous one, and
@@ -121,11 +97,11 @@ async def open_journey(connection: AsyncConnection, opening: Opening, now: datet
 
     Raises:
         AlreadyOpen: one open journey per person, occupation and level (rule `opening`).
-        UnknownPerson: `person_ref` names nobody.
+        UnknownPerson: `person_ref` names nobody, or somebody who was erased.
         NoRegistry: no registry is responsible for the home region.
     """
     registry = await registry_for(connection, opening.home_region)
-    person_ref = await _person(connection, opening, now)
+    person_ref = await _person(connection, vault, opening, now)
     alike = {
         "person_ref": person_ref,
         "occupation": opening.occupation.code,
@@ -168,34 +144,14 @@ async def open_journey(connection: AsyncConnection, opening: Opening, now: datet
     return brief.journey_id
 
 
-async def _person(connection: AsyncConnection, opening: Opening, now: datetime) -> str:
-    groups = list(opening.groups)
+async def _person(
+    connection: AsyncConnection, vault: Vault, opening: Opening, now: datetime
+) -> str:
     if opening.person is not None:
-        return str(
-            (
-                await connection.execute(
-                    _REGISTER,
-                    {
-                        **opening.person.model_dump(),
-                        "person_ref": new_id("pr"),
-                        "groups": groups,
-                        "registered_at": now,
-                    },
-                )
-            ).scalar_one()
-        )
-    known_as = opening.person_ref or ""
-    found = await connection.execute(
-        *(
-            (_UPDATE_GROUPS, {"known_as": known_as, "groups": groups})
-            if groups
-            else (_FIND_PERSON, {"known_as": known_as})
-        )
-    )
-    person_ref = found.scalar()
-    if person_ref is None:
-        raise UnknownPerson(known_as)
-    return str(person_ref)
+        return await register(connection, vault, opening.person, opening.groups, now)
+    person_ref = opening.person_ref or ""
+    await join_known(connection, vault, person_ref, opening.groups)
+    return person_ref
 
 
 async def _earlier(

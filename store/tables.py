@@ -1,4 +1,4 @@
-"""The tables. Personal data lives in `persons` and nowhere else.
+"""The tables. Who a trainee is lies sealed in those of `store.person_tables`, and nowhere in plain.
 
 Statuses, stages and the like are text: their words are the domain's, and a new one is no migration.
 The inbox and the mailboxes are in `store.intake_tables`.
@@ -37,17 +37,6 @@ metadata = MetaData(
 
 MOMENT = DateTime(timezone=True)
 NO_WORDS = text("'{}'::text[]")
-
-persons = Table(
-    "persons",
-    metadata,
-    Column("person_ref", Text, primary_key=True),
-    Column("id_number", Text, nullable=False, unique=True),
-    Column("name", Text, nullable=False),
-    Column("phone", Text, nullable=False),
-    Column("groups", ARRAY(Text), nullable=False, server_default=NO_WORDS),
-    Column("registered_at", MOMENT, nullable=False),
-)
 
 journeys = Table(
     "journeys",

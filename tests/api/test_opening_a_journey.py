@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.app import create_app
 from api.dependencies import ApiDependencies
-from store.tables import journeys, outbox, persons
+from store.person_tables import persons
+from store.tables import journeys, outbox
 from tests.api.conftest import client_of
 from tests.api.issuer import Issuer
 from tests.api.people import a_journey, a_person

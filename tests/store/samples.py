@@ -19,7 +19,8 @@ from domain.senders import SenderKind
 from domain.stages import Outcome, Pathway, Stage, State
 from policies.loader import Policies, load_catalog, load_policies
 from store.inbox import Arrival, Received, canonical, receive
-from store.openings import Opening, PersonDetails, open_journey
+from store.openings import Opening, open_journey
+from store.persons import PersonDetails
 from store.records import PostgresJournal
 from store.registry import PartnerRow, save_partners
 from tests.vault import VAULT
@@ -165,7 +166,7 @@ async def prepare(engine: AsyncEngine) -> None:
 async def opened(engine: AsyncEngine, **changes: object) -> str:
     """A journey on the caseload, with its start line."""
     async with engine.begin() as connection:
-        return await open_journey(connection, an_opening(**changes), now())
+        return await open_journey(connection, VAULT, an_opening(**changes), now())
 
 
 async def running(engine: AsyncEngine, **changes: object) -> str:

@@ -22,6 +22,7 @@ from tests.store.samples import (
     now,
     opened,
 )
+from tests.vault import VAULT
 
 EVERYWHERE = Scope(region="")
 
@@ -49,7 +50,7 @@ async def test_pages_hold_each_case_once_newest_first(store: AsyncEngine) -> Non
 async def test_cases_opened_in_the_same_moment_are_paged_too(store: AsyncEngine) -> None:
     moment = now()
     async with store.begin() as connection:
-        journeys = [await open_journey(connection, an_opening(), moment) for _ in range(7)]
+        journeys = [await open_journey(connection, VAULT, an_opening(), moment) for _ in range(7)]
     listed = [case.journey_id for case in await list_all(store, limit=2)]
     assert sorted(listed) == sorted(journeys)
     assert len(listed) == 7

@@ -141,6 +141,16 @@ def test_json_is_masked_in_depth_keys_and_numbers_included() -> None:
     }
 
 
+def test_a_reference_keeps_what_may_be_a_tickets_number() -> None:
+    sent: dict[str, JsonValue] = {
+        "booking_ref": "18200000123",
+        "supersedes": "13912345678",
+        "result_ref": "440305199901010015",
+        "reason": "18200000123",
+    }
+    assert without_personal_numbers_in(sent) == sent | {"result_ref": WITHHELD, "reason": WITHHELD}
+
+
 def test_a_long_row_of_digits_takes_no_time() -> None:
     for text in ("1" * 64_000, "4403051999" * 6_400, "139 " * 16_000, "1 9 " * 16_000):
         assert without_personal_numbers(text) is not None
