@@ -32,7 +32,11 @@ def create_app(deps: ApiDependencies) -> FastAPI:
     app.state.metrics = metrics
     app.state.turnstile = Turnstile(deps.limits, deps.monotonic)
     app.state.partner_book = PartnerBook(
-        deps.engine, kept=deps.limits.partner_kept, answer_within=deps.limits.database_answer
+        deps.engine,
+        deps.vault,
+        clock=deps.clock,
+        kept=deps.limits.partner_kept,
+        answer_within=deps.limits.database_answer,
     )
     for room in (events, receipts, journeys, cases, commands, health):
         app.include_router(room.router)

@@ -3,14 +3,14 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.database import transaction
-from api.signatures import key_of
 from domain.senders import SenderKind
 from store.registry import partner_by_source
+from store.vault import Vault
 
 MOST_KEPT = 10_000
 """Sources kept at once; when it is full everything is read again."""
@@ -31,12 +31,16 @@ class PartnerBook:
     def __init__(
         self,
         engine: AsyncEngine,
+        vault: Vault,
         *,
+        clock: Callable[[], datetime],
         kept: timedelta,
         answer_within: timedelta,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
+        self._vault = vault
+        self._clock = clock
         self._kept_seconds = kept.total_seconds()
         self._answer_within = answer_within
         self._monotonic = monotonic
@@ -60,12 +64,11 @@ class PartnerBook:
             Unavailable: the registry can't be read.
         """
         async with transaction(self._engine, self._answer_within) as connection:
-            found = await partner_by_source(connection, source)
+            found = await partner_by_source(connection, self._vault, source, self._clock())
         sender = None
         if found is not None:
-            row, secrets = found
-            keys = tuple(key_of(secret) for secret in secrets)
-            sender = Sender(row.id, row.kind, keys)
+            row, keys = found
+            sender = Sender(row.id, row.kind, tuple(key.key for key in keys))
         if len(self._pages) >= MOST_KEPT:
             self._pages.clear()
         self._pages[source] = (self._monotonic() + self._kept_seconds, sender)

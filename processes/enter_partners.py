@@ -5,7 +5,6 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
-from standardwebhooks.webhooks import Webhook
 
 from policies.loader import load_catalog
 from policies.reading import PolicyError
@@ -13,6 +12,8 @@ from processes.demo.partners import read_partners
 from processes.faults import CommandFailed
 from processes.settings import Settings
 from processes.stores import engine_of
+from processes.vaults import vault_of
+from store.partner_keys import EndedKey, MalformedSecret, key_of_secret
 from store.registry import save_partners
 
 _SECRETS: TypeAdapter[dict[str, str]] = TypeAdapter(dict[str, str])
@@ -41,8 +42,11 @@ async def enter_partners(settings: Settings, partners: Path, secrets: Path) -> i
         raise CommandFailed(f"{secrets}: no key for {', '.join(without)}")
     engine = engine_of(settings)
     try:
+        vault = await vault_of(settings, engine)
         async with engine.begin() as connection:
-            await save_partners(connection, rows, {row.id: (held[row.id],) for row in rows})
+            await save_partners(connection, vault, rows, {row.id: (held[row.id],) for row in rows})
+    except EndedKey as ended:
+        raise CommandFailed(f"{secrets}: {ended}; give it a new one") from None
     except (OSError, SQLAlchemyError) as fault:
         raise CommandFailed(
             f"the partners could not be written ({type(fault).__name__}): see that PostgreSQL runs "
@@ -63,7 +67,7 @@ def _read_secrets(path: Path) -> dict[str, str]:
         raise CommandFailed(f"{path}: write a JSON object, as {example}") from None
     for partner, secret in held.items():
         try:
-            Webhook(secret)
-        except (ValueError, RuntimeError):
-            raise CommandFailed(f"{path}: the key of {partner} is no `whsec_` secret") from None
+            key_of_secret(secret)
+        except MalformedSecret as fault:
+            raise CommandFailed(f"{path}: the key of {partner} can't be taken: {fault}") from None
     return held

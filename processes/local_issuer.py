@@ -17,12 +17,9 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.commands import Role
 from processes.settings import LOCAL_ISSUER, Settings
-from store.tables import partner_keys
 
 KEY_FILE = "issuer.pem"
 KEY_SET_FILE = "jwks.json"
@@ -31,8 +28,6 @@ MASTER_KEY_FILE = "master.key"
 LOCAL_MARK = b"local-"
 LOCAL_KEY_ID = "local-"
 """How the key ids of local issuers begin."""
-LOCAL_SECRET = "whsec_" + base64.b64encode(b"local-").decode()
-"""How locally made partner secrets begin."""
 
 
 class SampleSecrets(Exception):
@@ -152,24 +147,6 @@ def require_own_issuer(settings: Settings) -> None:
         )
 
 
-async def require_own_partner_secrets(settings: Settings, connection: AsyncConnection) -> None:
-    """Refuse partner secrets of an embedded run outside it.
-
-    Raises:
-        SampleSecrets: naming the partners whose keys to rotate.
-    """
-    if settings.is_embedded:
-        return
-    found = await connection.scalars(
-        select(partner_keys.c.partner_id)
-        .where(partner_keys.c.secret.startswith(LOCAL_SECRET, autoescape=True))
-        .order_by(partner_keys.c.partner_id)
-        .limit(5)
-    )
-    if partners := ", ".join(found):
-        raise SampleSecrets(f"these partners sign with secrets of an embedded run: {partners}")
-
-
 def _holds_local_key(key_set: Path) -> bool:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         keys = json.loads(key_set.read_text())["keys"]
@@ -201,7 +178,7 @@ def _key_id(key: rsa.RSAPrivateKey) -> str:
 
 
 def _new_secret() -> str:
-    return "whsec_" + base64.b64encode(b"local-" + secrets.token_bytes(27)).decode()
+    return "whsec_" + base64.b64encode(LOCAL_MARK + secrets.token_bytes(27)).decode()
 
 
 def _write_privately(file: Path, content: str) -> None:

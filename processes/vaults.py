@@ -3,7 +3,7 @@
 import base64
 import binascii
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from processes.faults import CommandFailed
 from processes.local_issuer import LOCAL_MARK, SampleSecrets, local_master_key
@@ -37,7 +37,13 @@ def key_service(settings: Settings) -> MasterKeys:
 
 
 async def vault_of(settings: Settings, engine: AsyncEngine) -> Vault:
-    """The vault of the engine's database.
+    """The vault of the engine's database; see `vault_on`."""
+    async with engine.begin() as connection:
+        return await vault_on(settings, connection)
+
+
+async def vault_on(settings: Settings, connection: AsyncConnection) -> Vault:
+    """The vault of the connection's database; the first to open it makes its keys.
 
     Raises:
         CommandFailed: there is no good master key, or it is not this database's.
@@ -45,8 +51,7 @@ async def vault_of(settings: Settings, engine: AsyncEngine) -> Vault:
     """
     service = key_service(settings)
     try:
-        async with engine.begin() as connection:
-            return await open_vault(connection, service)
+        return await open_vault(connection, service)
     except Unsealable:
         raise CommandFailed(
             f"{_SETTING}: the database's keys were wrapped by another master key; give that one "

@@ -4,11 +4,11 @@ import secrets
 import time
 from typing import Literal
 
-Prefix = Literal["jn", "pr", "rc", "co"]
+Prefix = Literal["jn", "pr", "rc", "co", "pk", "qd", "tk"]
 
 
 def new_id(prefix: Prefix) -> str:
-    """`jn_…`, `pr_…`, `rc_…` or `co_…` with 32 hex digits.
+    """`jn_…`, `pr_…` and so on, with 32 hex digits.
 
     The first twelve digits are the time in milliseconds, so that new lines land side by side in the
     index; the other twenty are random.

@@ -1,7 +1,7 @@
 """The tables. Who a trainee is lies sealed in those of `store.person_tables`, and nowhere in plain.
 
 Statuses, stages and the like are text: their words are the domain's, and a new one is no migration.
-The inbox and the mailboxes are in `store.intake_tables`.
+The inbox and the mailboxes are in `store.intake_tables`, partners' keys in `store.partner_tables`.
 """
 
 from sqlalchemy import (
@@ -21,7 +21,6 @@ from sqlalchemy import (
     Sequence,
     Table,
     Text,
-    UniqueConstraint,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -200,17 +199,20 @@ partners = Table(
     Column("service_url", Text, nullable=False),
     Column("source", Text, nullable=False, unique=True),
     Column("authorizations", JSONB, nullable=False, server_default=text("'[]'")),
+    Column("events_per_second", Float),
+    Column("file_mappings", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("paused_at", MOMENT),
+    Column("paused_by", Text),
+    Column("pause_reason", Text),
+    Column("revision", Integer, nullable=False, server_default=text("1")),
+    Column("updated_at", MOMENT, nullable=False, server_default=text("now()")),
 )
+"""`revision` counts the changes, so that two who change a partner at once don't overwrite."""
 Index("ix_partners_kind", partners.c.kind)
-
-partner_keys = Table(
-    "partner_keys",
-    metadata,
-    Column("partner_id", Text, ForeignKey("partners.partner_id"), nullable=False),
-    Column("secret", Text, nullable=False),
-    Column("position", Integer, nullable=False),
-    PrimaryKeyConstraint("partner_id", "position"),
-    UniqueConstraint("partner_id", "secret"),
+Index(
+    "ix_partners_paused",
+    partners.c.partner_id,
+    postgresql_where=partners.c.paused_at.is_not(None),
 )
 
 attendance = Table(

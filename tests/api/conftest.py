@@ -50,7 +50,7 @@ async def deps(
     issuer: Issuer,
 ) -> ApiDependencies:
     async with engine.begin() as connection:
-        await save_partners(connection, PARTNERS, SECRETS)
+        await save_partners(connection, VAULT, PARTNERS, SECRETS)
     return ApiDependencies(
         engine=engine,
         journeys=journeys,

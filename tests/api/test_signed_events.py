@@ -18,6 +18,7 @@ from store.intake_tables import inbox
 from store.registry import save_partners
 from tests.api.conftest import client_of
 from tests.api.partners import MEDIA_TYPE, PARTNERS, SECRETS, an_event, as_body, signed
+from tests.vault import VAULT
 
 EVENTS = "/v1/events"
 
@@ -225,11 +226,11 @@ async def test_a_new_key_is_known_at_once_and_a_revoked_one_soon_refused(
 
     assert await send(patient, old) == 202
     async with engine.begin() as connection:
-        await save_partners(connection, PARTNERS, {"provider-sz-01": [new, old]})
+        await save_partners(connection, VAULT, PARTNERS, {"provider-sz-01": [new, old]})
     assert await send(patient, new) == 202, "though the page of before is still kept"
     assert await send(app, old) == 202
     async with engine.begin() as connection:
-        await save_partners(connection, PARTNERS, {"provider-sz-01": [new]})
+        await save_partners(connection, VAULT, PARTNERS, {"provider-sz-01": [new]})
     assert await send(app, old) == 401
     assert await send(app, new) == 202
 
@@ -238,7 +239,7 @@ async def test_a_partner_without_keys_is_refused(
     stranger: httpx.AsyncClient, engine: AsyncEngine
 ) -> None:
     async with engine.begin() as connection:
-        await save_partners(connection, PARTNERS, {"provider-sz-01": []})
+        await save_partners(connection, VAULT, PARTNERS, {"provider-sz-01": []})
     body = as_body(an_event())
 
     answer = await stranger.post(EVENTS, content=body, headers=signed(body))

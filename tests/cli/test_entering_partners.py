@@ -1,6 +1,7 @@
 """`journeyman partners`: the registry of any database is filled from files."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,10 @@ from processes.demo.partners import PARTNERS_FILE
 from processes.enter_partners import enter_partners
 from processes.faults import CommandFailed
 from processes.settings import Settings, load_settings
-from store.registry import partner_by_source
+from processes.vaults import vault_of
+from store.partner_keys import key_of_secret
+from store.registry import PartnerKey, PartnerRow, partner_by_source
+from tests.vault import MASTER_KEY
 
 KEY = "whsec_" + "a" * 44
 PARTNERS = """\
@@ -24,7 +28,9 @@ partners:
 
 @pytest.fixture
 def settings(database_url: str) -> Settings:
-    return load_settings({"JOURNEYMAN_DATABASE_URL": database_url})
+    return load_settings(
+        {"JOURNEYMAN_DATABASE_URL": database_url, "JOURNEYMAN_MASTER_KEY": MASTER_KEY}
+    )
 
 
 def _files(folder: Path, secrets: object, partners: str = PARTNERS) -> tuple[Path, Path]:
@@ -40,12 +46,28 @@ async def test_partners_and_their_keys_are_entered_and_replaced(
     newer = "whsec_" + "b" * 44
     for key in (KEY, newer):
         assert await enter_partners(settings, *_files(tmp_path, {"provider-1": key})) == 1
-    async with engine.connect() as connection:
-        found = await partner_by_source(connection, "/partners/provider-1")
+    found = await _found(settings, engine)
     assert found is not None
-    row, secrets = found
+    row, keys = found
     assert row.id == "provider-1"
-    assert list(secrets) == [newer]
+    assert [key.key for key in keys] == [key_of_secret(newer)]
+
+
+async def test_a_key_that_was_replaced_is_not_taken_again(
+    settings: Settings, engine: AsyncEngine, tmp_path: Path
+) -> None:
+    for key in (KEY, "whsec_" + "b" * 44):
+        await enter_partners(settings, *_files(tmp_path, {"provider-1": key}))
+    with pytest.raises(CommandFailed, match=r"keys\.json.*provider-1.*revoked"):
+        await enter_partners(settings, *_files(tmp_path, {"provider-1": KEY}))
+
+
+async def _found(
+    settings: Settings, engine: AsyncEngine
+) -> tuple[PartnerRow, tuple[PartnerKey, ...]] | None:
+    vault = await vault_of(settings, engine)
+    async with engine.connect() as connection:
+        return await partner_by_source(connection, vault, "/partners/provider-1", datetime.now(UTC))
 
 
 @pytest.mark.parametrize(
@@ -53,6 +75,7 @@ async def test_partners_and_their_keys_are_entered_and_replaced(
     [
         ({}, "no key for provider-1"),
         ({"provider-1": "plain"}, "the key of provider-1"),
+        ({"provider-1": "whsec_c2hvcnQ="}, "24 to 64 bytes"),
         ([], "write a JSON object"),
     ],
 )
@@ -61,8 +84,7 @@ async def test_a_missing_or_malformed_key_is_named_and_nothing_is_entered(
 ) -> None:
     with pytest.raises(CommandFailed, match=told):
         await enter_partners(settings, *_files(tmp_path, secrets))
-    async with engine.connect() as connection:
-        assert await partner_by_source(connection, "/partners/provider-1") is None
+    assert await _found(settings, engine) is None
 
 
 async def test_a_wrong_file_is_named_with_key_and_value(settings: Settings, tmp_path: Path) -> None:

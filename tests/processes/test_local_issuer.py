@@ -6,8 +6,6 @@ from pathlib import Path
 
 import jwt
 import pytest
-from sqlalchemy import insert
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from standardwebhooks.webhooks import Webhook
 
 from api.problems import Unauthenticated
@@ -18,10 +16,8 @@ from processes.local_issuer import (
     SampleSecrets,
     partner_secrets,
     require_own_issuer,
-    require_own_partner_secrets,
 )
 from processes.settings import LOCAL_ISSUER, load_settings
-from store.tables import partner_keys, partners
 
 ELSEWHERE = {
     "JOURNEYMAN_DATABASE_URL": "postgresql://db.example/journeyman",
@@ -102,38 +98,3 @@ def test_an_issuer_of_ones_own_is_accepted(tmp_path: Path) -> None:
     settings = load_settings({**ELSEWHERE, "JOURNEYMAN_ISSUER_KEYS": str(tmp_path / "jwks.json")})
     require_own_issuer(settings)
     assert settings.issuer_key_set() == tmp_path / "jwks.json"
-
-
-async def test_local_partner_secrets_are_refused_outside_the_embedded_run(
-    engine: AsyncEngine, tmp_path: Path
-) -> None:
-    made = partner_secrets(tmp_path, ["provider-sz-01"])
-    async with engine.begin() as connection:
-        await _keep(connection, "provider-sz-01", made["provider-sz-01"])
-        await require_own_partner_secrets(load_settings({}), connection)
-        with pytest.raises(SampleSecrets, match="provider-sz-01"):
-            await require_own_partner_secrets(load_settings(ELSEWHERE), connection)
-
-
-async def test_partner_secrets_of_ones_own_are_accepted(engine: AsyncEngine) -> None:
-    async with engine.begin() as connection:
-        await _keep(connection, "provider-sz-01", "whsec_c29tZXRoaW5nIGVsc2UgZW50aXJlbHk=")
-        await require_own_partner_secrets(load_settings(ELSEWHERE), connection)
-        assert load_settings(ELSEWHERE).is_embedded is False
-
-
-async def _keep(connection: AsyncConnection, partner: str, secret: str) -> None:
-    await connection.execute(
-        insert(partners).values(
-            partner_id=partner,
-            organization=partner,
-            kind="provider",
-            name="",
-            region="4403",
-            service_url="",
-            source=f"/partners/{partner}",
-        )
-    )
-    await connection.execute(
-        insert(partner_keys).values(partner_id=partner, secret=secret, position=0)
-    )

@@ -1,5 +1,6 @@
 """Openings, events and batches as the tests of store and relay use them."""
 
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import count
@@ -27,6 +28,8 @@ from tests.vault import VAULT
 
 PROVIDER = "provider-sz-01"
 CENTER = "center-sz-01"
+NEW_SECRET = "whsec_" + b64encode(b"the newer key of a provider").decode()
+OLD_SECRET = "whsec_" + b64encode(b"the older key of a provider").decode()
 CASEWORKER = Actor(id="staff-7", role="caseworker")
 _numbers = count(1)
 
@@ -160,7 +163,7 @@ PARTNERS = (
 async def prepare(engine: AsyncEngine) -> None:
     """The partners without which no journey opens."""
     async with engine.begin() as connection:
-        await save_partners(connection, VAULT, PARTNERS, {PROVIDER: ("whsec_new", "whsec_old")})
+        await save_partners(connection, VAULT, PARTNERS, {PROVIDER: (NEW_SECRET, OLD_SECRET)})
 
 
 async def opened(engine: AsyncEngine, **changes: object) -> str:

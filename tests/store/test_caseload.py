@@ -106,7 +106,7 @@ async def test_staff_see_their_region_and_what_lies_in_it(
         source="/partners/registry-sc",
     )
     async with store.begin() as connection:
-        await save_partners(connection, [sichuan], {})
+        await save_partners(connection, VAULT, [sichuan], {})
     homes = {await opened(store, home_region=home): home for home in ("440305", "440106", "510107")}
     listed = await list_all(store, Scope(region=region))
     assert {case.home_region for case in listed} == expected

@@ -155,7 +155,7 @@ async def test_the_nearest_registry_decides(store: AsyncEngine) -> None:
         source="/partners/registry-sz",
     )
     async with store.begin() as connection:
-        await save_partners(connection, [city], {})
+        await save_partners(connection, VAULT, [city], {})
     assert (await brief_of(store, await opened(store))).registry == "registry-sz"
     elsewhere = await opened(store, home_region="440106")
     assert (await brief_of(store, elsewhere)).registry == "registry-gd"

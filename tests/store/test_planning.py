@@ -14,7 +14,7 @@ from domain.stages import Pathway
 from store.caseload import Scope, find_case
 from store.planning import PostgresPlanning
 from store.records import PostgresJournal
-from store.registry import Authorization, PartnerRow, partner_by_source, save_partners, service_urls
+from store.registry import Authorization, PartnerRow, save_partners
 from tests.store.samples import (
     PROVIDER,
     a_batch,
@@ -24,6 +24,7 @@ from tests.store.samples import (
     now,
     opened,
 )
+from tests.vault import VAULT
 
 OCCUPATION = an_occupation()
 TODAY = now().date()
@@ -48,7 +49,7 @@ def a_partner(name: str, kind: SenderKind, region: str, **changes: object) -> Pa
 
 async def add(engine: AsyncEngine, *partners: PartnerRow) -> None:
     async with engine.begin() as connection:
-        await save_partners(connection, partners, {})
+        await save_partners(connection, VAULT, partners, {})
 
 
 async def draw(engine: AsyncEngine, journey_id: str, **changes: object) -> Plan:
@@ -239,31 +240,6 @@ async def test_missing_years_of_service_warn_and_never_block(
 async def test_a_plan_without_partners_is_still_a_plan(store: AsyncEngine) -> None:
     plan = await draw(store, await opened(store), delivery_region="31", job_region="31")
     assert (plan.providers, plan.centers, plan.job_services) == ((), (), ())
-
-
-async def test_a_partner_is_found_by_its_source_with_its_keys_newest_first(
-    store: AsyncEngine,
-) -> None:
-    async with store.connect() as connection:
-        found = await partner_by_source(connection, f"/partners/{PROVIDER}")
-        assert found is not None
-        assert (found[0].id, found[1]) == (PROVIDER, ("whsec_new", "whsec_old"))
-        assert await partner_by_source(connection, "/partners/nobody") is None
-
-
-async def test_saving_a_partner_again_replaces_it_and_rotates_named_keys_only(
-    store: AsyncEngine,
-) -> None:
-    moved = a_partner(PROVIDER, SenderKind.PROVIDER, "4401", authorizations=(leave(),))
-    async with store.begin() as connection:
-        await save_partners(connection, [moved], {})
-        kept = await partner_by_source(connection, f"/partners/{PROVIDER}")
-        await save_partners(connection, [moved], {PROVIDER: ("whsec_next",)})
-        rotated = await partner_by_source(connection, f"/partners/{PROVIDER}")
-        urls = await service_urls(connection)
-    assert kept == (moved, ("whsec_new", "whsec_old"))
-    assert rotated == (moved, ("whsec_next",))
-    assert urls == {}
 
 
 def test_an_authorization_covers_both_its_days() -> None:

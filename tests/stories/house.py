@@ -214,7 +214,7 @@ async def a_house(
         stack.push_async_callback(engine.dispose)
         async with engine.begin() as connection:
             await save_partners(
-                connection, partners, {partner: [key] for partner, key in keys.items()}
+                connection, VAULT, partners, {partner: [key] for partner, key in keys.items()}
             )
         door = create_app(
             ApiDependencies(
