@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from api import cases, commands, events, health, journeys, openapi, receipts
+from api.addresses import BoundedAddress
 from api.cloud_events import CloudEvent
 from api.dependencies import ApiDependencies, Turnstile
 from api.handlers import handle_errors
@@ -41,6 +42,7 @@ def create_app(deps: ApiDependencies) -> FastAPI:
     for room in (events, receipts, journeys, cases, commands, health):
         app.include_router(room.router)
     handle_errors(app)
+    app.add_middleware(BoundedAddress)
     app.add_middleware(RequestLog, metrics=metrics)
     openapi.describe(app, (AskedJourney, CloudEvent, *COMMANDS))
     return app

@@ -4,6 +4,7 @@ import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from api.problems import MEDIA_TYPE, NotFound, Problem, ProblemDetails, Unprocessable, problem_type
 from api.request_log import request_id_of
@@ -22,9 +23,14 @@ def answer(details: ProblemDetails, headers: dict[str, str]) -> Response:
     )
 
 
+def answer_problem(scope: Scope, problem: Problem) -> Response:
+    """A problem as the HTTP answer to the request in hand."""
+    return answer(problem.details(request_id_of(scope)), problem.headers)
+
+
 async def _problem(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, Problem)
-    return answer(problem.details(request_id_of(request.scope)), problem.headers)
+    return answer_problem(request.scope, problem)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

@@ -203,6 +203,14 @@ class StillInFlight(Problem):
     retryable = True
 
 
+class AddressTooLong(Problem):
+    """The path and query are over the limit, or hold too many parameters."""
+
+    status = 414
+    code = "address_too_long"
+    title = "The address is too long"
+
+
 class BodyTooLarge(Problem):
     """The body is over the limit; nothing of it was read further."""
 
@@ -286,7 +294,7 @@ class NotStartedYet(Problem):
 def documented(*statuses: int) -> dict[int | str, dict[str, object]]:
     """The OpenAPI responses of a route that answers with these problems.
 
-    429 is among them wherever 401 is: whoever has to say who she is can ask too often.
+    414 is always among them, 429 wherever 401 is: whoever has to say who she is can ask too often.
     """
     titles = {
         400: "The body can't be read",
@@ -295,6 +303,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, object]]:
         404: "Not there, or not yours to see",
         409: "The state forbids it",
         413: "The body is too large",
+        414: "The address is too long, or has too many parameters",
         415: "Not a media type that is taken here",
         422: "Not valid; `errors` says what and where",
         429: "Too often; ask again after Retry-After seconds",
@@ -304,5 +313,5 @@ def documented(*statuses: int) -> dict[int | str, dict[str, object]]:
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
     return {
         status: {"description": titles[status], "content": content}
-        for status in sorted({*statuses, *((429,) if 401 in statuses else ()), 500})
+        for status in sorted({*statuses, *((429,) if 401 in statuses else ()), 414, 500})
     }

@@ -10,6 +10,7 @@ from api.dependencies import ApiDependencies, Limits
 from api.journeys_client import TemporalJourneys
 from api.tokens import TokenVerifier
 from policies.loader import load_catalog, load_policies
+from processes.connections import Manners
 from processes.local_issuer import require_own_issuer
 from processes.serving import serve
 from processes.settings import Settings
@@ -71,6 +72,7 @@ async def run_api(settings: Settings, stop: asyncio.Event) -> None:
             port=settings.api_port,
             purpose="the API",
             setting="JOURNEYMAN_API_PORT",
+            manners=Manners(head_within=settings.headers_within, connections=settings.connections),
         )
     finally:
         await engine.dispose()

@@ -7,20 +7,30 @@ from collections.abc import Iterator
 import uvicorn
 from fastapi import FastAPI
 
+from processes.connections import Manners, with_manners
 from processes.embedded.ports import require_free
 
+USUAL = Manners()
 FINISHED_WITHIN = 10
 """Seconds that requests under way get when the process is told to stop."""
 
 
 async def serve(
-    app: FastAPI, stop: asyncio.Event, *, host: str, port: int, purpose: str, setting: str
+    app: FastAPI,
+    stop: asyncio.Event,
+    *,
+    host: str,
+    port: int,
+    purpose: str,
+    setting: str,
+    manners: Manners = USUAL,
 ) -> None:
     """Serve `app` until `stop` is set.
 
     Args:
         purpose: what the port is for, for the message about a taken one.
         setting: the environment variable that names another port.
+        manners: what a connection may take.
 
     Raises:
         PortTaken: naming port and setting.
@@ -31,7 +41,8 @@ async def serve(
             app,
             host=host,
             port=port,
-            http="httptools",
+            http=with_manners(manners),
+            timeout_keep_alive=manners.kept_alive,
             ws="none",
             access_log=False,
             log_config=None,

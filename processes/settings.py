@@ -136,6 +136,8 @@ class Settings(BaseModel):
     """How old or new a partner's signature may be."""
     headers_within: Seconds = 10.0
     """How long a client may take to send a request's head."""
+    connections: Count = 2000
+    """Connections that one API process holds; at the limit the longest idle one gives way."""
     body_within: Seconds = 30.0
     """How long a client may take to send a request's body."""
     caller_requests_per_second: PerSecond = 50.0
