@@ -1,7 +1,18 @@
-"""`Idempotency-Key`: the same key and body get the same answer, and nothing happens twice."""
+"""`Idempotency-Key`: the same key and request get the same answer, and nothing happens twice.
+
+After the IETF draft (draft-ietf-httpapi-idempotency-key-header-07): the same request again is given
+the answer of the first one, status, headers and body; another request under the key is a 422; while
+the first one is being answered, a 409. A key belongs to the caller's account, and an answer to who
+she was when it was given: role, region, issuer. Keys are kept for 7 days. A refusal is not kept,
+because it changed nothing: the same request may be given another answer later.
+
+Answers are kept in plain. They hold ids and codes, never personal data and never a secret: a route
+that tells either does not keep its answer.
+"""
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 
 from fastapi import Response
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,6 +24,24 @@ from api.tokens import Caller
 from store.idempotency import Finished, KeyInFlight, KeyReused, begin, finish, forget
 
 MEDIA_TYPE = "application/json"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A good answer in JSON, as it is given and kept."""
+
+    content: str
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def response(self) -> Response:
+        """The same over HTTP."""
+        return Response(
+            self.content,
+            status_code=self.status,
+            headers=dict(self.headers),
+            media_type=MEDIA_TYPE,
+        )
 
 
 def fingerprint_of(address: str, body: bytes) -> str:
@@ -36,20 +65,52 @@ async def earlier_answer(
     """The answer given before under this key; None for a key that is new.
 
     Raises:
-        IdempotencyKeyReused: the key stands for another request.
+        IdempotencyKeyReused: the key stands for another request, or for one of hers as somebody
+            else: with another role or region.
         StillInFlight: the first one is still being answered.
     """
+    whole = _as_whom(deps, caller, fingerprint)
     try:
-        found = await begin(connection, caller.subject, key, fingerprint, deps.clock())
+        found = await begin(connection, caller.subject, key, whole, deps.clock())
     except KeyReused:
         raise IdempotencyKeyReused("choose a new key for another request") from None
     except KeyInFlight:
         raise StillInFlight("ask again under the same key") from None
     if not isinstance(found, Finished):
         return None
-    return Response(
-        found.body, status_code=found.status, headers=found.headers, media_type=MEDIA_TYPE
-    )
+    return Answer(found.body, found.status, found.headers).response()
+
+
+async def write_once(
+    deps: ApiDependencies,
+    caller: Caller,
+    key: str | None,
+    fingerprint: str,
+    write: Callable[[AsyncConnection], Awaitable[Answer]],
+) -> Response:
+    """The answer under this key: an earlier one, else that of `write`, kept where there is a key.
+
+    Key, effect and answer are one transaction: either all of them last or none does.
+
+    Raises:
+        Problem: those of `earlier_answer`, and whatever `write` raises.
+    """
+    async with transaction(deps.engine, deps.limits.database_answer) as connection:
+        if key is not None:
+            before = await earlier_answer(connection, deps, caller, key, fingerprint)
+            if before is not None:
+                return before
+        answer = await write(connection)
+        if key is not None:
+            await finish(
+                connection,
+                caller.subject,
+                key,
+                answer.status,
+                answer.content,
+                dict(answer.headers),
+            )
+    return answer.response()
 
 
 async def answer_once(
@@ -59,10 +120,7 @@ async def answer_once(
     fingerprint: str,
     answer: Callable[[], Awaitable[str]],
 ) -> Response:
-    """The JSON answer under this key: an earlier one, else that of `answer`, kept.
-
-    For work that waits for somebody else, so no transaction is open meanwhile. A refusal is not
-    kept, because it changed nothing: the same request may be given another answer later.
+    """The same for work that waits for somebody else, so that no transaction is open meanwhile.
 
     Raises:
         Problem: those of `earlier_answer`, and whatever `answer` raises.
@@ -80,4 +138,9 @@ async def answer_once(
         raise
     async with transaction(deps.engine, within) as connection:
         await finish(connection, caller.subject, key, 200, content, {})
-    return Response(content, media_type=MEDIA_TYPE)
+    return Answer(content).response()
+
+
+def _as_whom(deps: ApiDependencies, caller: Caller, fingerprint: str) -> str:
+    who = (deps.tokens.issuer, caller.role, caller.region, caller.partner)
+    return hashlib.sha256("\n".join((*who, fingerprint)).encode()).hexdigest()

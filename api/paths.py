@@ -4,6 +4,7 @@ import re
 from typing import Annotated
 
 from fastapi import Depends, Header, Path
+from pydantic import AfterValidator
 
 from api.problems import NotFound
 
@@ -35,13 +36,24 @@ async def _event_id(
 
 JourneyId = Annotated[str, Depends(_journey_id)]
 EventId = Annotated[str, Depends(_event_id)]
+
+
+def _unquoted(key: str | None) -> str | None:
+    return key if key is None else key.removeprefix('"').removesuffix('"')
+
+
 IdempotencyKey = Annotated[
     str | None,
     Header(
         alias="Idempotency-Key",
         min_length=1,
-        max_length=120,
-        pattern=r"^[\x21-\x7e]+$",
-        description="The same key and body again get the same answer and have no new effect",
+        max_length=122,
+        pattern=r'^([\x21\x23-\x7e]{1,120}|"[\x21\x23-\x7e]{1,120}")$',
+        description=(
+            "Up to 120 printable ASCII characters without a space, as in a UUID, plain or between "
+            "double quotes as the IETF draft has it, which is the same key. The same key and "
+            "request again get the same answer and have no new effect; kept for 7 days"
+        ),
     ),
+    AfterValidator(_unquoted),
 ]

@@ -99,6 +99,11 @@ class TokenVerifier:
             note(token="forged or broken")  # noqa: S106 (what is said of it)
         raise Unauthenticated(NOT_ACCEPTED)
 
+    @property
+    def issuer(self) -> str:
+        """Who issues the tokens: a subject means somebody else under another issuer."""
+        return self._issuer
+
     async def check(self) -> None:
         """Make sure that the issuer's keys are at hand.
 

@@ -2,13 +2,15 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, bindparam, func, select
+from sqlalchemy import and_, bindparam, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.model import Word
 from store.tables import idempotency_keys
 
+KEPT_FOR = timedelta(days=7)
+"""How long an answer is kept at least, from when its request began."""
 ABANDONED_AFTER = timedelta(seconds=60)
 """A request begun longer ago and never finished is taken over: its process is gone."""
 
@@ -59,6 +61,16 @@ _HELD = select(
     idempotency_keys.c.body,
 ).where(*_THIS)
 _FINISH = idempotency_keys.update().where(*_THIS)
+_OLD = (
+    select(idempotency_keys.c.caller, idempotency_keys.c.key)
+    .where(idempotency_keys.c.begun_at < bindparam("before"))
+    .order_by(idempotency_keys.c.begun_at)
+    .limit(bindparam("at_most"))
+    .with_for_update(skip_locked=True)
+)
+_PURGE = idempotency_keys.delete().where(
+    tuple_(idempotency_keys.c.caller, idempotency_keys.c.key).in_(_OLD)
+)
 _FORGET = idempotency_keys.delete().where(*_THIS, idempotency_keys.c.status.is_(None))
 
 
@@ -114,3 +126,11 @@ async def finish(  # noqa: PLR0917 - an answer is what HTTP says it is
 async def forget(connection: AsyncConnection, caller: str, key: str) -> None:
     """Give up a claim whose work had no effect, so that a repeat can try again at once."""
     await connection.execute(_FORGET, {"of_caller": caller, "of_key": key})
+
+
+async def purge(connection: AsyncConnection, before: datetime, at_most: int) -> int:
+    """Remove the oldest keys of requests begun before then; returns how many, at most so many.
+
+    Several may purge at once; none waits for a key that somebody is claiming.
+    """
+    return (await connection.execute(_PURGE, {"before": before, "at_most": at_most})).rowcount
