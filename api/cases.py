@@ -1,18 +1,24 @@
-"""Reading journeys: the list of my region, one of them, and its timeline."""
+"""Reading journeys: the list of my region, one of them, and its timeline.
+
+Which fields of a case a role is shown is told in `api.fields`.
+"""
 
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.database import transaction
-from api.dependencies import Deps, Staff
+from api.dependencies import Deps, Reader
+from api.fields import CASE_FIELDS, narrowed
 from api.next_steps import next_step
 from api.paths import NO_SUCH_JOURNEY, JourneyId
 from api.problems import FieldError, NotFound, Unprocessable, documented
 from api.request_log import note
+from api.tokens import Caller
+from domain.commands import Role
 from domain.journal import Entry
 from domain.model import Ref
 from domain.stages import Outcome, Pathway, Stage, State, StuckCause
@@ -31,10 +37,16 @@ class Case(CaseView):
     next: str
 
 
+if TYPE_CHECKING:
+    AuditedCase = Case
+else:
+    AuditedCase = narrowed("AuditedCase", Case, CASE_FIELDS[Role.AUDITOR])
+
+
 class Cases(BaseModel):
     """A page of the list; `next_cursor` None at its end."""
 
-    items: list[Case]
+    items: list[Case] | list[AuditedCase]
     next_cursor: str | None
 
 
@@ -95,7 +107,7 @@ class ListQuery(BaseModel):
     responses=documented(401, 403, 422, 503),
     summary="List the journeys of my region",
 )
-async def list_all(caller: Staff, query: Annotated[ListQuery, Query()], deps: Deps) -> Cases:
+async def list_all(caller: Reader, query: Annotated[ListQuery, Query()], deps: Deps) -> Cases:
     """Newest first, narrowed by any of the filters together."""
     async with transaction(deps.engine, deps.limits.database_answer) as connection:
         try:
@@ -104,19 +116,19 @@ async def list_all(caller: Staff, query: Annotated[ListQuery, Query()], deps: De
             )
         except BadCursor:
             raise _bad_cursor() from None
-    return Cases(items=[_case(view) for view in page.items], next_cursor=page.next_cursor)
+    return Cases(items=[_case(caller, view) for view in page.items], next_cursor=page.next_cursor)
 
 
 @router.get(
     "/{journey_id}",
-    response_model=Case,
+    response_model=Case | AuditedCase,
     responses=documented(401, 403, 404, 422, 503),
     summary="One journey: what it waits for, whose turn it is, until when",
 )
-async def show_one(caller: Staff, journey_id: JourneyId, deps: Deps) -> Case:
+async def show_one(caller: Reader, journey_id: JourneyId, deps: Deps) -> Case | AuditedCase:
     """As of what its workflow last recorded."""
     async with transaction(deps.engine, deps.limits.database_answer) as connection:
-        return _case(await case_in_scope(connection, caller.region, journey_id))
+        return _case(caller, await case_in_scope(connection, caller.region, journey_id))
 
 
 @router.get(
@@ -126,7 +138,7 @@ async def show_one(caller: Staff, journey_id: JourneyId, deps: Deps) -> Case:
     summary="What happened, who did it, why, and what came next",
 )
 async def show_timeline(
-    caller: Staff, journey_id: JourneyId, deps: Deps, limit: Limit = 100, cursor: Cursor = None
+    caller: Reader, journey_id: JourneyId, deps: Deps, limit: Limit = 100, cursor: Cursor = None
 ) -> Timeline:
     """The journal, oldest line first."""
     async with transaction(deps.engine, deps.limits.database_answer) as connection:
@@ -151,8 +163,12 @@ async def case_in_scope(connection: AsyncConnection, region: str, journey_id: st
     return found
 
 
-def _case(view: CaseView) -> Case:
-    return Case(**view.model_dump(), next=next_step(view.state))
+def _case(caller: Caller, view: CaseView) -> Case | AuditedCase:
+    """The case with the fields that the caller's role is shown."""
+    case = Case(**view.model_dump(), next=next_step(view.state))
+    if caller.role is Role.AUDITOR:
+        return AuditedCase(**case.model_dump(include=set(CASE_FIELDS[caller.role])))
+    return case
 
 
 def _timeline(page: Page[Entry]) -> Timeline:
