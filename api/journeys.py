@@ -5,10 +5,9 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.bodies import JsonObject, parse
-from api.database import transaction
 from api.dependencies import ApiDependencies, Deps, Staff
 from api.next_steps import next_step
-from api.once import earlier_answer, fingerprint_of
+from api.once import Answer, fingerprint_of, write_once
 from api.openapi import takes
 from api.opening import AskedJourney, open_asked, opening_of
 from api.paths import IdempotencyKey
@@ -17,7 +16,6 @@ from api.request_log import note
 from api.tokens import Caller
 from domain.stages import Stage, State
 from store.caseload import Scope, find_case
-from store.idempotency import finish
 from store.openings import Opening
 
 router = APIRouter(tags=["caseworkers"])
@@ -56,18 +54,13 @@ async def open_one(
     """Open a journey for a trainee, under the policy that her region and program have today."""
     opening = opening_of(parse(AskedJourney, body.content), caller, deps)
     fingerprint = fingerprint_of("POST /v1/journeys", body.raw)
-    async with transaction(deps.engine, deps.limits.database_answer) as connection:
-        if key is not None:
-            before = await earlier_answer(connection, deps, caller, key, fingerprint)
-            if before is not None:
-                return before
+
+    async def write(connection: AsyncConnection) -> Answer:
         opened = await _open(connection, deps, caller, opening)
-        headers = {"Location": opened.links.self}
-        content = opened.model_dump_json()
-        if key is not None:
-            await finish(connection, caller.subject, key, 201, content, headers)
-    note(journey=opened.id)
-    return Response(content, status_code=201, headers=headers, media_type="application/json")
+        note(journey=opened.id)
+        return Answer(opened.model_dump_json(), 201, {"Location": opened.links.self})
+
+    return await write_once(deps, caller, key, fingerprint, write)
 
 
 async def _open(
