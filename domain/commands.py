@@ -119,6 +119,14 @@ class RetryNow(Word):
     name: Literal["retry"] = "retry"
 
 
+class Choose(Word):
+    """Settle a conflict: of two contradictory facts, the one with this receipt stands."""
+
+    name: Literal["choose"] = "choose"
+    receipt: Ref
+    reason: Reason
+
+
 Command = Annotated[
     Approve
     | ChangePlan
@@ -130,7 +138,8 @@ Command = Annotated[
     | Switch
     | CloseLostContact
     | Decide
-    | RetryNow,
+    | RetryNow
+    | Choose,
     Field(discriminator="name"),
 ]
 COMMANDS = (
@@ -145,14 +154,20 @@ COMMANDS = (
     CloseLostContact,
     Decide,
     RetryNow,
+    Choose,
 )
 
 
 class Order(Word):
-    """A command with who gives it and when it was accepted at the door."""
+    """A command with who gives it.
+
+    `seen` is the journal line up to which she knew the case, None where she did not say: a journey
+    that went on since refuses the command (rule `case.changed`).
+    """
 
     command: Command
     by: Actor
+    seen: Annotated[int, Field(ge=0)] | None = None
 
 
 class Refusal(Word):
@@ -175,6 +190,9 @@ class CommandAnswer(Word):
     sequence: int
     detail: Text = ""
 
+
+CASE_CHANGED = "case.changed"
+"""The rule by which a command is refused that was given without knowing the latest."""
 
 REFUSED = "CommandRefused"
 """The error type of a refused command; its one detail is a `Refusal`."""

@@ -37,6 +37,22 @@ class ReceiptStatus(StrEnum):
             ReceiptStatus.BUFFERED,
         )
 
+    def may_become(self, later: "ReceiptStatus") -> bool:
+        """Whether a journey can still say this of the event.
+
+        Of what is final, a correction or a choice supersedes what was applied; what contradicted
+        an earlier fact goes its way once it is chosen.
+        """
+        if not self.final:
+            return True
+        if later is ReceiptStatus.SUPERSEDED:
+            return self in (ReceiptStatus.APPLIED, ReceiptStatus.CONFLICT)
+        return self is ReceiptStatus.CONFLICT and later in (
+            ReceiptStatus.APPLIED,
+            ReceiptStatus.LATE,
+            ReceiptStatus.QUARANTINED,
+        )
+
 
 class KeptBack(StrEnum):
     """Why an event is `quarantined`: the code that its receipt gives as `reason`.
@@ -87,11 +103,15 @@ class Entry(Word):
 
 
 class ReceiptUpdate(Word):
-    """What became of one event, and why, in words that its sender can read."""
+    """What became of one event, and why, in words that its sender can read.
+
+    `superseded_by` is the receipt of the event that took its place, where it has one.
+    """
 
     receipt: Ref
     status: ReceiptStatus
     reason: Text
+    superseded_by: Ref | None = None
 
 
 class CaseLine(Word):

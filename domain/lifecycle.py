@@ -74,6 +74,7 @@ class EntryKind(StrEnum):
     EVENT_LATE = "event_late"
     EVENT_REFUSED = "event_refused"
     CONFLICT_FOUND = "conflict_found"
+    CONFLICT_SETTLED = "conflict_settled"
     REMINDED = "reminded"
     STUCK = "stuck"
     ESCALATED = "escalated"

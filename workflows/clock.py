@@ -125,8 +125,8 @@ class Clock:
         self._memory.deadline = None
 
     def next_moment(self, *others: datetime | None) -> datetime | None:
-        """When to look again: the next rung, or one of the others; None on hold."""
-        if self._memory.held_since is not None:
+        """When to look again: the next rung, or one of the others; None while the journey rests."""
+        if self._memory.rests:
             return None
         moments = list(others)
         if self._memory.deadline is not None and self._memory.deadline.working_days is None:

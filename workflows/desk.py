@@ -116,7 +116,7 @@ class Desk:
         own = self._obey_tickets()
         if self.memory.ending is not None:
             raise JourneyEnded(self.memory.ending)
-        if self.memory.held_since is not None:
+        if self.memory.rests:
             return None
         if own is not None:
             return Instruction(own.order)
@@ -131,7 +131,7 @@ class Desk:
     def take(self, wait: Wait) -> Fact | None:
         """What the wait wants where it is at hand already; never waits."""
         self._sort_mail()
-        return None if self.memory.held_since else self.mail.pick(wait)
+        return None if self.memory.rests else self.mail.pick(wait)
 
     def _sort_mail(self) -> None:
         now = workflow.now()
@@ -260,6 +260,7 @@ class Desk:
     def end(self, ending: Ending) -> None:
         """The last move; what still waits is told that it comes too late."""
         self.clock.stop()
+        self.memory.conflicts.clear()
         self.move(
             ending.entry,
             by=ending.by,

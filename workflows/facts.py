@@ -58,6 +58,13 @@ def fact_of(event: EventType, ref: str | None, partner: str, data: EventData) ->
     return f"{event}:{partner}:{ref or ''}:{said_in(data)}"
 
 
+def can_be_contradicted(data: EventData) -> bool:
+    """Whether the fact is said once: a component's date, a sitting's end, or a correction."""
+    return data.supersedes is not None or isinstance(
+        data, AssessmentScheduled | AssessmentResult | AssessmentAbsent | AssessmentVoided
+    )
+
+
 def said_in(data: EventData) -> str:
     """A digest of what a fact says; of a sitting's end, only what follows is drawn from."""
     match data:

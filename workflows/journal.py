@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from domain.commands import JOURNEYMAN, Actor
+from domain.commands import JOURNEYMAN, Actor, Choose
 from domain.journal import (
     CaseLine,
     Entry,
@@ -16,7 +16,7 @@ from domain.lifecycle import EntryKind, move
 from domain.model import bounded
 from domain.plan import ComponentCredit, ModuleCredit
 from domain.planning import WorkOutDue
-from domain.stages import STAGE_OF, Outcome, Overlay, State
+from domain.stages import STAGE_OF, Outcome, Overlay, State, StuckCause, Turn
 from workflows.memory import JourneyMemory
 from workflows.waits import Fact
 
@@ -157,7 +157,7 @@ class Journal:
         memory = self._memory
         deadline = memory.deadline
         stuck = deadline is not None and deadline.stuck_since is not None
-        return CaseLine(
+        line = CaseLine(
             sequence=memory.sequence,
             stage=STAGE_OF[memory.state],
             state=memory.state,
@@ -171,4 +171,14 @@ class Journal:
             stuck_since=deadline.stuck_since if deadline else None,
             updated_at=self._now(),
             closed_at=self._closed_at,
+        )
+        if not memory.conflicts:
+            return line
+        return line.model_copy(
+            update={
+                "awaited": (Choose.model_fields["name"].default, *line.awaited),
+                "turn": Turn.STAFF,
+                "stuck_cause": StuckCause.CONFLICT,
+                "stuck_since": memory.conflicts[0].since,
+            }
         )

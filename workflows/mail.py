@@ -14,10 +14,19 @@ from domain.journal import ReceiptStatus
 from domain.lifecycle import EntryKind
 from domain.policy import Policy
 from domain.stages import STAGE_OF
-from workflows.facts import compact, fact_in, fact_of, in_order, key_of, reference_of, said_in
+from workflows.conflicts import Conflicts, partner_actor
+from workflows.facts import (
+    compact,
+    fact_in,
+    fact_of,
+    in_order,
+    key_of,
+    reference_of,
+    said_in,
+)
 from workflows.journal import Journal
 from workflows.lateness import ENDINGS, WANTED_LAST, Lateness
-from workflows.memory import JourneyMemory, Kept
+from workflows.memory import Conflict, JourneyMemory, Kept
 from workflows.waits import Fact, Wait
 
 
@@ -30,6 +39,7 @@ class Mailroom:
         self._memory = memory
         self._journal = journal
         self._policy = policy
+        self.conflicts = Conflicts(memory, journal)
         self._lateness = Lateness(memory, in_service)
         self._seen = set(memory.seen)
         self._new: list[Kept] = []
@@ -73,12 +83,20 @@ class Mailroom:
             return
         fact = fact_of(event, ref, delivery.partner, data)
         if data.supersedes is not None:
-            if self._repeats(_correction(delivery.source, data.supersedes), data, delivery):
+            if self._lowers_certified(event, fact, data):
+                self.conflicts.open(fact, delivery, now)
+                return
+            if self._repeats(_correction(delivery.source, data.supersedes), data, delivery, now):
                 return
             self._memory.superseded.append(key_of(delivery.source, data.supersedes))
-            self._withdraw(delivery, data.supersedes, fact)
-            self._memory.known_facts[fact] = said_in(data)
-        elif self._repeats(fact, data, delivery):
+            if self.conflicts.supersede(delivery, data.supersedes):
+                # It stands where the contradicting event stood, and may contradict as well.
+                if self._repeats(fact, data, delivery, now):
+                    return
+            else:
+                self._withdraw(delivery, data.supersedes, fact)
+                self.conflicts.learn(fact, data, delivery)
+        elif self._repeats(fact, data, delivery, now):
             return
         reason = self._lateness.too_late(event, ref, data.supersedes is not None)
         if reason is not None:
@@ -95,6 +113,7 @@ class Mailroom:
 
     def _withdraw(self, delivery: Delivery, event_id: str, fact: str | None = None) -> None:
         """A correction takes the place of the event that it names and of what that one corrects."""
+        self.conflicts.supersede(delivery, event_id)
         for kept in list(self._memory.waiting):
             named = (kept.delivery.source, kept.delivery.event_id) == (delivery.source, event_id)
             if kept.by is None and (named or (fact is not None and fact_in(kept) == fact)):
@@ -105,28 +124,53 @@ class Mailroom:
                     f"corrected by {delivery.event_id}",
                 )
 
-    def _repeats(self, fact: str, data: EventData, delivery: Delivery) -> bool:
+    def _lowers_certified(self, event: EventType, fact: str, data: EventData) -> bool:
+        """Whether it corrects a sitting's end after the certificate (rule `correction`)."""
+        known = self._memory.known_facts.get(fact)
+        return (
+            event in ENDINGS
+            and self._memory.assessment.certified_at is not None
+            and known not in (None, said_in(data))
+        )
+
+    def _repeats(self, fact: str, data: EventData, delivery: Delivery, now: datetime) -> bool:
         """The same fact under a new id: equal values repeat it, other values contradict it."""
         known = self._memory.known_facts.get(fact)
         if known is None:
-            self._memory.known_facts[fact] = said_in(data)
+            self.conflicts.learn(fact, data, delivery)
             return False
-        if known == said_in(data):
+        if said_in(data) in (known, *self.conflicts.said_against(fact)):
             self._duplicate(delivery, "the same fact had been reported")
             return True
-        self._journal.note(
-            EntryKind.CONFLICT_FOUND,
-            by=_partner_actor(delivery.partner),
-            detail=f"a second {delivery.type} with other values: {fact}",
-            rule="event.contradiction",
-            receipt=delivery.receipt,
-        )
-        self._journal.receipt(
-            delivery.receipt,
-            ReceiptStatus.CONFLICT,
-            "other values than reported before, without `supersedes`; a supervisor decides",
-        )
+        self.conflicts.open(fact, delivery, now)
         return True
+
+    def choose(self, receipt: str, now: datetime) -> None:
+        """The fact with this receipt stands; the order was found good before."""
+        chosen = self.conflicts.settle(receipt)
+        if not self._memory.rests:
+            self.keep_longer(now - chosen.since)
+        if receipt != chosen.first.receipt:
+            self._correct_by_choice(chosen, now)
+
+    def _correct_by_choice(self, conflict: Conflict, now: datetime) -> None:
+        """The later fact takes the place of the first, as if it had named it in `supersedes`."""
+        event, second = EventType(conflict.second.type), conflict.second
+        ref = reference_of(event, second)
+        data = second.data | {"supersedes": conflict.first.event_id}
+        read = DATA_OF[event].model_validate(data)
+        correction = second.model_copy(update={"data": data, "about": ref or self._last_booking()})
+        self._withdraw(correction, conflict.first.event_id, conflict.fact)
+        for fact in (conflict.fact, fact_of(event, ref, second.partner, read)):
+            self.conflicts.learn(fact, read, second)
+        kept = Kept(delivery=correction, until=self._policy.events.kept_early.after(now))
+        self._memory.waiting.append(kept)
+
+    def _last_booking(self) -> str | None:
+        """The booking that a center means which names none."""
+        assessment = self._memory.assessment
+        past = [each.booking_ref for each in assessment.rounds]
+        return assessment.booking_ref or (past[-1] if past else None)
 
     def pick(self, wait: Wait) -> Fact | None:
         """The event that the wait wants, None where none is at hand."""
@@ -141,7 +185,7 @@ class Mailroom:
             if ref is None and kept.by is None and not self._was_asked(event, delivery, wait):
                 self._refuse(delivery, "event.not_yours", "this was not asked of this partner")
                 continue
-            by = kept.by or _partner_actor(delivery.partner)
+            by = kept.by or partner_actor(delivery.partner)
             receipt = None if kept.by else delivery.receipt
             self._journal.receipt(
                 receipt, ReceiptStatus.APPLIED, f"applied in {self._memory.state}"
@@ -252,7 +296,7 @@ class Mailroom:
             elif reason is not None:
                 self._memory.waiting.remove(kept)
                 self._late(delivery, reason)
-            elif kept.until <= now and self._memory.held_since is None:
+            elif kept.until <= now and not self._memory.rests:
                 self._give_up(kept)
 
     def _give_up(self, kept: Kept) -> None:
@@ -261,6 +305,7 @@ class Mailroom:
         delivery = kept.delivery
         for fact in (fact_in(kept), _correction(delivery.source, delivery.data.get("supersedes"))):
             self._memory.known_facts.pop(fact, None)
+            self._memory.told_by.pop(fact, None)
         self._journal.note(
             EntryKind.WARNED,
             detail=f"{kept.delivery.type} waited too long; a supervisor decides",
@@ -274,7 +319,7 @@ class Mailroom:
         )
 
     def keep_longer(self, held_for: timedelta) -> None:
-        """The journey was on hold: what was kept meanwhile has as much longer to wait."""
+        """The journey rested: what was kept meanwhile has as much longer to wait."""
         longer = [
             kept.model_copy(update={"until": kept.until + held_for})
             for kept in self._memory.waiting
@@ -303,7 +348,7 @@ class Mailroom:
     def _late(self, delivery: Delivery, reason: str) -> None:
         self._journal.note(
             EntryKind.EVENT_LATE,
-            by=_partner_actor(delivery.partner),
+            by=partner_actor(delivery.partner),
             detail=f"{delivery.type}: {reason}",
             rule="event.late",
             receipt=delivery.receipt,
@@ -313,7 +358,7 @@ class Mailroom:
     def _refuse(self, delivery: Delivery, rule: str, reason: str) -> None:
         self._journal.note(
             EntryKind.EVENT_REFUSED,
-            by=_partner_actor(delivery.partner),
+            by=partner_actor(delivery.partner),
             detail=f"{delivery.type}: {reason}",
             rule=rule,
             receipt=delivery.receipt,
@@ -335,10 +380,6 @@ def _known_type(text: str) -> EventType | None:
         return EventType(text)
     except ValueError:
         return None
-
-
-def _partner_actor(partner: str) -> Actor:
-    return Actor(id=partner, role="partner")
 
 
 def _asked(event: EventType) -> bool:

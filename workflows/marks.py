@@ -7,6 +7,7 @@ from temporalio import workflow
 
 from domain.commands import JOURNEYMAN, PartnerKind
 from domain.events import AssessmentAbsent, AssessmentResult, AssessmentVoided, EventType
+from domain.journal import ReceiptStatus
 from domain.lifecycle import EntryKind
 from domain.plan import Component, ComponentCredit
 from domain.stages import Outcome, Pathway, StuckCause, Turn
@@ -78,9 +79,14 @@ def mark_down(desk: Desk, heard: Fact, sittings: list[Sitting]) -> None:
     data = heard.data
     assert isinstance(data, AssessmentResult | AssessmentAbsent | AssessmentVoided)
     sitting = next(s for s in sittings if s.component is data.component)
+    if sitting.ended:
+        desk.journal.receipt(
+            sitting.receipt, ReceiptStatus.SUPERSEDED, f"corrected by {heard.receipt or 'staff'}"
+        )
     if sitting.mark is not None:
         _forget_pass(desk, sitting)
     sitting.mark, sitting.absent, sitting.lost = None, False, False
+    sitting.receipt = heard.receipt
     match data:
         case AssessmentResult():
             _mark_result(desk, heard, data, sitting)
@@ -118,7 +124,7 @@ def _mark_result(desk: Desk, heard: Fact, data: AssessmentResult, sitting: Sitti
             f"the center was not authorized on {day_of(sat_at).isoformat()}",
         )
         return
-    sitting.mark, sitting.at, sitting.receipt = data.mark, sat_at, heard.receipt
+    sitting.mark, sitting.at = data.mark, sat_at
     sitting.passed = reaches(data, desk.policy.assessment.pass_mark)
     desk.note(
         EntryKind.FACT_RECORDED,

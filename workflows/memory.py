@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from domain.commands import Actor
 from domain.events import Delivery
-from domain.lifecycle import EntryKind
+from domain.lifecycle import BEFORE_CERTIFICATE, EntryKind
 from domain.model import Word
 from domain.plan import Component, ModuleCredit, PartnerOption, Plan
 from domain.stages import Outcome, State, StuckCause, Turn
@@ -165,6 +165,22 @@ class Kept(Word):
     by: Actor | None = None
 
 
+class Told(Word):
+    """The event by which a fact was told first."""
+
+    receipt: str
+    event_id: str
+
+
+class Conflict(Word):
+    """An event that contradicts a fact told before; a supervisor chooses which one stands."""
+
+    fact: str
+    first: Told
+    second: Delivery
+    since: datetime
+
+
 class JourneyMemory(Remembered):
     """Everything; the input of the run that follows a continue-as-new."""
 
@@ -184,4 +200,14 @@ class JourneyMemory(Remembered):
     waiting: list[Kept] = Field(default_factory=list)
     seen: list[str] = Field(default_factory=list)
     known_facts: dict[str, str] = Field(default_factory=dict)
+    told_by: dict[str, Told] = Field(default_factory=dict)
+    conflicts: list[Conflict] = Field(default_factory=list)
+
+    @property
+    def rests(self) -> bool:
+        """Whether nothing moves it: on hold, or, before the certificate, facts contradict."""
+        return self.held_since is not None or (
+            bool(self.conflicts) and self.state in BEFORE_CERTIFICATE
+        )
+
     superseded: list[str] = Field(default_factory=list)

@@ -12,9 +12,11 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from domain.commands import (
+    CASE_CHANGED,
     REFUSED,
     Approve,
     ChangePlan,
+    Choose,
     CloseLostContact,
     CommandAnswer,
     Decide,
@@ -83,6 +85,8 @@ def _forbidden(desk: "Desk", order: Order) -> tuple[str, str] | None:
     command = order.command
     if memory.state is State.CLOSED or memory.ending is not None:
         return "journey.closed", "the journey has ended; a new one can be opened"
+    if order.seen is not None and order.seen != memory.sequence:
+        return CASE_CHANGED, f"the journal is at line {memory.sequence} by now, not {order.seen}"
     match command:
         case Hold() if memory.held_since is not None:
             return "hold.once", "the journey is on hold already"
@@ -90,15 +94,29 @@ def _forbidden(desk: "Desk", order: Order) -> tuple[str, str] | None:
             return "resume.on_hold", "the journey is not on hold"
         case Withdraw() if memory.state not in BEFORE_CERTIFICATE:
             return "withdrawal.before_certificate", "the certificate has been issued"
+        case Choose():
+            return _forbids_choice(desk, command)
         case Hold() | Resume() | Withdraw() | CloseLostContact():
             return None
     if memory.held_since is not None:
         return "hold.resume_first", "the journey is on hold; resume it first"
+    if memory.rests and not isinstance(command, ExtendDeadline):
+        return "conflict.choose_first", "two facts contradict each other; choose one first"
     if isinstance(command, ExtendDeadline):
         return _forbids_extension(desk, command)
     if isinstance(command, RecordEvidence):
         return _forbids_evidence(desk, command)
     return _forbids_step_command(desk, command)
+
+
+def _forbids_choice(desk: "Desk", command: Choose) -> tuple[str, str] | None:
+    conflict = desk.mail.conflicts.of(command.receipt)
+    if conflict is None:
+        return "conflict.open", f"{command.receipt} is part of no open conflict"
+    certified = desk.memory.state not in BEFORE_CERTIFICATE
+    if certified and command.receipt != conflict.first.receipt:
+        return "correction.certified", "the certificate has been issued; it has to be revoked first"
+    return None
 
 
 def _forbids_extension(desk: "Desk", command: ExtendDeadline) -> tuple[str, str] | None:
@@ -207,6 +225,15 @@ def obey(desk: "Desk", ticket: Ticket) -> bool:
                 reason=command.reason,
             )
             desk.note(EntryKind.DECIDED, by=by, detail=f"contact lost: {command.reason}")
+        case Choose():
+            desk.mail.choose(command.receipt, workflow.now())
+            desk.note(
+                EntryKind.CONFLICT_SETTLED,
+                by=by,
+                detail=command.reason,
+                rule="event.contradiction",
+                receipt=command.receipt,
+            )
         case ExtendDeadline():
             _extend(desk, ticket, command)
         case RecordEvidence():

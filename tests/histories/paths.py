@@ -18,9 +18,11 @@ from domain.commands import (
     Withdraw,
 )
 from domain.events import EventType
+from domain.journal import ReceiptStatus
 from domain.stages import Outcome, Pathway, State
 from partners.ports import PartnerUnavailable
 from tests.workflows.carrying import CENTERS, JOB_SERVICE, MODULES, PROVIDERS, Trainee, World
+from tests.workflows.sittings import booked, report, schedule
 
 Path = Callable[[World], Awaitable[Trainee]]
 
@@ -283,7 +285,25 @@ async def service_down_and_records_away(world: World) -> Trainee:
     return trainee
 
 
+async def contradicted_and_chosen(world: World) -> Trainee:
+    """A result told twice with other marks; the supervisor chooses the later one."""
+    trainee = await world.start(pathway=Pathway.RPL_ONLY)
+    await trainee.decide_eligible()
+    ref = await booked(trainee)
+    await schedule(trainee, ref, "theory", "practical")
+    await trainee.until(State.AWAITING_RESULTS)
+    await report(trainee, "result", ref, "theory", raw=58)
+    other = await report(trainee, "result", ref, "theory", raw=85)
+    await trainee.until_receipt(other, ReceiptStatus.CONFLICT)
+    await report(trainee, "result", ref, "practical", raw=80)
+    await trainee.choose(other)
+    await trainee.certify()
+    await trainee.stay(await trainee.hire())
+    return trainee
+
+
 PATHS: dict[Path, Outcome] = {
+    contradicted_and_chosen: Outcome.RETAINED,
     retained: Outcome.RETAINED,
     promoted: Outcome.PROMOTED,
     recognition_only: Outcome.RETAINED,

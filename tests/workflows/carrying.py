@@ -17,7 +17,7 @@ from temporalio.worker import WorkerDeploymentConfig
 from activities.record import CalendarPort
 from domain.addresses import COMMAND, DELIVER, JOURNEY_QUEUE, workflow_id_of
 from domain.brief import JourneyBrief
-from domain.commands import Actor, Command, CommandAnswer, Order, Refusal
+from domain.commands import Actor, Choose, Command, CommandAnswer, Order, Refusal
 from domain.events import Delivery
 from domain.journal import CaseLine, Entry, ReceiptStatus
 from domain.levels import SkillLevel
@@ -34,6 +34,7 @@ from workflows.journey import Journey, JourneyResult
 from workflows.memory import JourneyMemory
 
 CASEWORKER = Actor(id="st_lin", role="caseworker")
+SUPERVISOR = Actor(id="st_zhao", role="supervisor")
 REGISTRY = "registry-gd"
 ISSUER = "issuer-gd"
 PROVIDERS = ("provider-1", "provider-2", "provider-3")
@@ -260,16 +261,26 @@ class Trainee:
             lambda: event.receipt in receipts and receipts[event.receipt].status.final
         )
 
-    async def command(self, command: Command, by: Actor = CASEWORKER) -> CommandAnswer:
+    async def command(
+        self, command: Command, by: Actor = CASEWORKER, *, seen: int | None = None
+    ) -> CommandAnswer:
         """Give a command; the journey's own answer."""
         return await self.handle.execute_update(
-            COMMAND, Order(command=command, by=by), result_type=CommandAnswer
+            COMMAND, Order(command=command, by=by, seen=seen), result_type=CommandAnswer
         )
 
-    async def refused(self, command: Command, by: Actor = CASEWORKER) -> Refusal:
+    async def choose(self, event: Delivery) -> CommandAnswer:
+        """A supervisor chooses the fact that stands."""
+        return await self.command(
+            Choose(receipt=event.receipt, reason="asked the center"), SUPERVISOR
+        )
+
+    async def refused(
+        self, command: Command, by: Actor = CASEWORKER, *, seen: int | None = None
+    ) -> Refusal:
         """Give a command that must be refused; why it was."""
         try:
-            answer = await self.command(command, by)
+            answer = await self.command(command, by, seen=seen)
         except WorkflowUpdateFailedError as failed:
             cause = failed.cause
             assert isinstance(cause, ApplicationError)

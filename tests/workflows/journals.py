@@ -31,7 +31,7 @@ class FakeJournal:
             self.entries[batch.journey_id].setdefault(entry.sequence, entry)
         for update in batch.receipts:
             known = self.receipts.get(update.receipt)
-            if known is None or not known.status.final:
+            if known is None or known.status.may_become(update.status):
                 self.receipts[update.receipt] = update
         self.references[batch.journey_id].extend(shared.ref for shared in batch.references)
         known_case = self.cases.get(batch.journey_id)

@@ -89,6 +89,7 @@ async def test_other_values_without_supersedes_are_a_conflict_and_change_nothing
     await trainee.until_receipt(other, ReceiptStatus.CONFLICT)
     assert trainee.kinds.count("conflict_found") == 1
     await report(trainee, "result", ref, "practical", raw=70)
+    await trainee.choose(first)
     await booked(trainee, 2)
     assert "resit_granted" in trainee.kinds
 
@@ -147,6 +148,8 @@ async def test_two_corrections_of_one_event_contradict_each_other(world: World) 
     other = theory(trainee, ref, "r-4", raw=20, supersedes="r-1")
     await trainee.deliver(first, same, other)
     await trainee.until_receipt(other, ReceiptStatus.CONFLICT)
+    await trainee.choose(first)
+    await trainee.until_receipt(first, ReceiptStatus.APPLIED)
     assert statuses(trainee, first, same) == [ReceiptStatus.APPLIED, ReceiptStatus.DUPLICATE]
 
 

@@ -200,6 +200,8 @@ async def test_a_date_is_moved_by_a_correction_only(world: World) -> None:
     await trainee.until(State.SCHEDULED)
     other = await report(trainee, "scheduled", ref, "theory", at=at[12])
     await trainee.until_receipt(other, ReceiptStatus.CONFLICT)
+    await trainee.choose(other)
+    await trainee.until_receipt(other, ReceiptStatus.APPLIED)
     for name, component in (("d-1", "theory"), ("d-2", "practical")):
         moved = await report(trainee, "scheduled", ref, component, at=at[9], supersedes=name)
         await trainee.until_receipt(moved, ReceiptStatus.APPLIED)
