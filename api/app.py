@@ -2,9 +2,10 @@
 
 from fastapi import FastAPI
 
-from api import cases, commands, events, health, journeys, openapi, receipts
+from api import cases, cohorts, commands, events, health, journeys, openapi, receipts
 from api.addresses import BoundedAddress
 from api.cloud_events import CloudEvent
+from api.cohort_views import AskedCohort, CancelCohort
 from api.dependencies import ApiDependencies, Turnstile
 from api.handlers import handle_errors
 from api.metrics import Metrics
@@ -39,10 +40,10 @@ def create_app(deps: ApiDependencies) -> FastAPI:
         kept=deps.limits.partner_kept,
         answer_within=deps.limits.database_answer,
     )
-    for room in (events, receipts, journeys, cases, commands, health):
+    for room in (events, receipts, journeys, cases, commands, cohorts, health):
         app.include_router(room.router)
     handle_errors(app)
     app.add_middleware(BoundedAddress)
     app.add_middleware(RequestLog, metrics=metrics)
-    openapi.describe(app, (AskedJourney, CloudEvent, *COMMANDS))
+    openapi.describe(app, (AskedJourney, AskedCohort, CancelCohort, CloudEvent, *COMMANDS))
     return app

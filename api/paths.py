@@ -14,7 +14,15 @@ NO_SUCH_JOURNEY = "there is no such journey"
 NO_SUCH_EVENT = "there is no such event"
 """The same words for an id that does not exist and for an event that is not the caller's."""
 
+NO_SUCH_PERSON = "there is no such person"
+"""The same words for a reference that does not exist and for a person of another region."""
+
+NO_SUCH_COHORT = "there is no such cohort"
+"""The same words for an id that does not exist and for a cohort of another region."""
+
 _JOURNEY_ID = re.compile(r"jn_[0-9a-f]{32}")
+_PERSON_REF = re.compile(r"pr_[0-9a-f]{32}")
+_COHORT_ID = re.compile(r"co_[0-9a-f]{32}")
 _EVENT_ID = re.compile(r"[\x21-\x7e]{1,120}")
 
 
@@ -26,6 +34,14 @@ async def _journey_id(
     return journey_id
 
 
+async def _person_ref(
+    person_ref: Annotated[str, Path(description="The person's reference, `pr_` and 32 hex digits")],
+) -> str:
+    if not _PERSON_REF.fullmatch(person_ref):
+        raise NotFound(NO_SUCH_PERSON)
+    return person_ref
+
+
 async def _event_id(
     event_id: Annotated[str, Path(description="Our receipt, or the sender's own event id")],
 ) -> str:
@@ -34,7 +50,17 @@ async def _event_id(
     return event_id
 
 
+async def _cohort_id(
+    cohort_id: Annotated[str, Path(description="The cohort's id, `co_` and 32 hex digits")],
+) -> str:
+    if not _COHORT_ID.fullmatch(cohort_id):
+        raise NotFound(NO_SUCH_COHORT)
+    return cohort_id
+
+
 JourneyId = Annotated[str, Depends(_journey_id)]
+CohortId = Annotated[str, Depends(_cohort_id)]
+PersonRef = Annotated[str, Depends(_person_ref)]
 EventId = Annotated[str, Depends(_event_id)]
 
 
