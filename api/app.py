@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from api import cases, cohorts, commands, events, health, journeys, openapi, receipts
+from api import cases, cohorts, commands, events, health, journeys, openapi, persons, receipts
 from api.addresses import BoundedAddress
 from api.cloud_events import CloudEvent
 from api.cohort_views import AskedCohort, CancelCohort
@@ -11,6 +11,7 @@ from api.handlers import handle_errors
 from api.metrics import Metrics
 from api.opening import AskedJourney
 from api.partner_book import PartnerBook
+from api.persons import AskedErasing, AskedReveal, AskedSearch
 from api.request_log import RequestLog
 from domain.commands import COMMANDS
 
@@ -40,10 +41,22 @@ def create_app(deps: ApiDependencies) -> FastAPI:
         kept=deps.limits.partner_kept,
         answer_within=deps.limits.database_answer,
     )
-    for room in (events, receipts, journeys, cases, commands, cohorts, health):
+    for room in (events, receipts, journeys, cases, commands, cohorts, persons, health):
         app.include_router(room.router)
     handle_errors(app)
     app.add_middleware(BoundedAddress)
     app.add_middleware(RequestLog, metrics=metrics)
-    openapi.describe(app, (AskedJourney, AskedCohort, CancelCohort, CloudEvent, *COMMANDS))
+    openapi.describe(
+        app,
+        (
+            AskedJourney,
+            AskedCohort,
+            CancelCohort,
+            AskedSearch,
+            AskedReveal,
+            AskedErasing,
+            CloudEvent,
+            *COMMANDS,
+        ),
+    )
     return app

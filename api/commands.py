@@ -26,6 +26,7 @@ from api.tokens import Caller
 from api.validation import field_errors
 from domain.commands import COMMANDS, Command, CommandAnswer, ExtendDeadline, Order, RecordEvidence
 from domain.events import DATA_OF
+from domain.masking import without_personal_numbers_in
 from domain.stages import Stage
 from store.caseload import CaseView
 
@@ -38,14 +39,14 @@ Endpoint = Callable[..., Awaitable[Response]]
 
 
 def command_of(kind: type[Command], content: dict[str, JsonValue]) -> Command:
-    """The command that a body gives; its name is in the address.
+    """The command that a body gives, without personal numbers; its name is in the address.
 
     Raises:
         Unprocessable: naming each field that does not fit.
     """
     if "name" in content:
         raise _invalid(FieldError(field="name", message="there is no such field"))
-    command = parse(kind, content)
+    command = parse(kind, without_personal_numbers_in(content))
     if isinstance(command, ExtendDeadline) and command.until.tzinfo is None:
         raise _invalid(FieldError(field="until", message="must be an RFC 3339 time with offset"))
     if isinstance(command, RecordEvidence):

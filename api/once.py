@@ -6,6 +6,7 @@ the first one is being answered, a 409. A key belongs to the caller's account, a
 she was when it was given: role, region, issuer. Keys are kept for 7 days. A refusal is not kept,
 because it changed nothing: the same request may be given another answer later.
 
+Of keys and requests keyed hashes are kept, so that a person named in a body can't be guessed.
 Answers are kept in plain. They hold ids and codes, never personal data and never a secret: a route
 that tells either does not keep its answer.
 """
@@ -71,7 +72,7 @@ async def earlier_answer(
     """
     whole = _as_whom(deps, caller, fingerprint)
     try:
-        found = await begin(connection, caller.subject, key, whole, deps.clock())
+        found = await begin(connection, caller.subject, _kept_as(deps, key), whole, deps.clock())
     except KeyReused:
         raise IdempotencyKeyReused("choose a new key for another request") from None
     except KeyInFlight:
@@ -105,7 +106,7 @@ async def write_once(
             await finish(
                 connection,
                 caller.subject,
-                key,
+                _kept_as(deps, key),
                 answer.status,
                 answer.content,
                 dict(answer.headers),
@@ -134,13 +135,17 @@ async def answer_once(
         content = await answer()
     except Exception:
         async with transaction(deps.engine, within) as connection:
-            await forget(connection, caller.subject, key)
+            await forget(connection, caller.subject, _kept_as(deps, key))
         raise
     async with transaction(deps.engine, within) as connection:
-        await finish(connection, caller.subject, key, 200, content, {})
+        await finish(connection, caller.subject, _kept_as(deps, key), 200, content, {})
     return Answer(content).response()
 
 
 def _as_whom(deps: ApiDependencies, caller: Caller, fingerprint: str) -> str:
     who = (deps.tokens.issuer, caller.role, caller.region, caller.partner)
-    return hashlib.sha256("\n".join((*who, fingerprint)).encode()).hexdigest()
+    return deps.vault.lookup("request", "\n".join((*who, fingerprint))).hex()
+
+
+def _kept_as(deps: ApiDependencies, key: str) -> str:
+    return deps.vault.lookup("idempotency_key", key).hex()

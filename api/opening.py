@@ -58,12 +58,16 @@ def _must_be_id_number(number: str) -> str:
     return number
 
 
+IdNumber = Annotated[str, AfterValidator(_must_be_id_number)]
+PhoneNumber = Annotated[str, StringConstraints(pattern=r"^\+?[0-9][0-9 -]{4,19}$")]
+
+
 class AskedPerson(_Asked):
     """A trainee who may be new to us; recognized by her identity number."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
-    id_number: Annotated[str, AfterValidator(_must_be_id_number)]
-    phone: Annotated[str, StringConstraints(pattern=r"^\+?[0-9][0-9 -]{4,19}$")]
+    id_number: IdNumber
+    phone: PhoneNumber
 
 
 class AskedOccupation(_Asked):

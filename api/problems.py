@@ -178,6 +178,22 @@ class CommandForbidden(Problem):
     title = "The journey's state forbids this"
 
 
+class PersonRuleForbids(Problem):
+    """Personal data can't be shown or erased like this; `rule` says by which rule."""
+
+    status = 409
+    code = "person_refused"
+    title = "The rules for personal data forbid this"
+
+
+class SecondPersonMissing(Problem):
+    """The same person asked before, and it takes another one to do it."""
+
+    status = 409
+    code = "second_person_needed"
+    title = "A second person is needed"
+
+
 class JourneyAlreadyOpen(Problem):
     """Rule `opening.one_open_journey`; `journey_id` is the first one."""
 

@@ -16,7 +16,7 @@ persons = Table(
     Column("registered_at", MOMENT, nullable=False),
     Column("erased_at", MOMENT),
 )
-"""`sealed` holds name, numbers and sensitive groups under the person's own key, `groups` the others.
+"""`sealed` holds name, numbers and sensitive groups under her own key, `groups` the other groups.
 The look-ups are keyed hashes. Of an erased person nothing is left but the reference."""
 Index(
     "ix_persons_phone_lookup",
