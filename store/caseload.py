@@ -1,6 +1,6 @@
 """The caseload: lists, one case, its timeline, counts; what staff read instead of workflows."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import (
     ColumnElement,
@@ -22,7 +22,7 @@ from domain.levels import SkillLevel
 from domain.model import Word
 from domain.plan import Occupation
 from domain.stages import Outcome, Overlay, Pathway, Stage, State, StuckCause, Turn
-from store.pages import BadCursor, Page, cursor_of, key_of
+from store.pages import Page, cursor_of, key_of, moment_of
 from store.tables import journal, journeys
 
 PROVINCE_DIGITS, CITY_DIGITS, COUNTY_DIGITS = 2, 4, 6
@@ -131,7 +131,7 @@ async def list_cases(
         opened_at, journey_id = key_of(cursor, (str, str))
         query = query.where(
             tuple_(journeys.c.opened_at, journeys.c.journey_id)
-            < tuple_(_moment(str(opened_at)), journey_id)
+            < tuple_(moment_of(opened_at), journey_id)
         )
     rows = (await connection.execute(query.order_by(*_NEWEST_FIRST).limit(limit + 1))).all()
     items = tuple(_case(row._mapping) for row in rows[:limit])
@@ -236,16 +236,6 @@ def _fitting(wanted: CaseFilter) -> list[ColumnElement[bool]]:
             and_(journeys.c.due_at.is_not(None), journeys.c.due_at < wanted.due_before)
         )
     return conditions
-
-
-def _moment(written: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(written)
-        if moment.tzinfo is not None:
-            return moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    raise BadCursor(written)
 
 
 def _case(row: RowMapping) -> CaseView:

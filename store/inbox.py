@@ -110,14 +110,16 @@ _TAKE_IN = text(
         WHERE event_id = CAST(:event_id AS text) AND source = CAST(:source AS text)
     ),
     repeat AS (
-        INSERT INTO inbox_repeats (receipt, original, received_at)
-        SELECT CAST(:receipt AS text), receipt, CAST(:received_at AS timestamptz)
+        INSERT INTO inbox_repeats (receipt, original, partner, received_at)
+        SELECT CAST(:receipt AS text), receipt, CAST(:partner AS text),
+            CAST(:received_at AS timestamptz)
         FROM before WHERE same
     ),
     variant AS (
-        INSERT INTO inbox_variants (receipt, original, received_at, body_hash, sealed)
-        SELECT CAST(:receipt AS text), receipt, CAST(:received_at AS timestamptz),
-            CAST(:body_hash AS text), CASE WHEN NOT erased THEN CAST(:sealed AS bytea) END
+        INSERT INTO inbox_variants (receipt, original, partner, received_at, body_hash, sealed)
+        SELECT CAST(:receipt AS text), receipt, CAST(:partner AS text),
+            CAST(:received_at AS timestamptz), CAST(:body_hash AS text),
+            CASE WHEN NOT erased THEN CAST(:sealed AS bytea) END
         FROM before WHERE NOT same
         ON CONFLICT (original, body_hash) DO NOTHING
     )

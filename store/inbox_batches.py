@@ -94,12 +94,13 @@ _KEEP_AGAIN = text(
             AS given(receipt, original, same, partner, body_hash, sealed)
     ),
     repeat AS (
-        INSERT INTO inbox_repeats (receipt, original, received_at)
-        SELECT receipt, original, CAST(:received_at AS timestamptz) FROM given WHERE same
+        INSERT INTO inbox_repeats (receipt, original, partner, received_at)
+        SELECT receipt, original, partner, CAST(:received_at AS timestamptz)
+        FROM given WHERE same
     ),
     variant AS (
-        INSERT INTO inbox_variants (receipt, original, received_at, body_hash, sealed)
-        SELECT receipt, original, CAST(:received_at AS timestamptz), body_hash, sealed
+        INSERT INTO inbox_variants (receipt, original, partner, received_at, body_hash, sealed)
+        SELECT receipt, original, partner, CAST(:received_at AS timestamptz), body_hash, sealed
         FROM given WHERE NOT same
         ORDER BY original, body_hash
         ON CONFLICT (original, body_hash) DO NOTHING

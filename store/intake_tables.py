@@ -58,9 +58,11 @@ inbox = Table(
     Column("settled_at", MOMENT),
     Column("sealed", LargeBinary),
     Column("detail", Text, nullable=False, server_default=text("''")),
+    Column("delivered_at", MOMENT),
+    Column("superseded_by", Text),
 )
 """`sealed` is NULL once what the event said is erased; `body_hash` is keyed and stays, so that the
-same event is still known as a repeat."""
+same event is still known as a repeat. `superseded_by` is the receipt of what took its place."""
 Index("uq_inbox_event_id_source", inbox.c.event_id, inbox.c.source, unique=True)
 Index("ix_inbox_unsorted", inbox.c.arrival, postgresql_where=text(UNSORTED))
 Index("ix_inbox_to_deliver", inbox.c.arrival, postgresql_where=text(TO_DELIVER))
@@ -74,12 +76,23 @@ Index("ix_inbox_to_fold", inbox.c.arrival, postgresql_where=text(TO_FOLD))
 Index("ix_inbox_underway", inbox.c.journey_id, postgresql_where=text(UNDERWAY))
 Index("ix_inbox_journey", inbox.c.journey_id)
 Index("ix_inbox_quarantined", inbox.c.subject, postgresql_where=text(QUARANTINED))
+# What a partner, or staff, look up in the history of events (`store.receipt_history`).
+Index("ix_inbox_history", inbox.c.partner, inbox.c.status, inbox.c.received_at, inbox.c.receipt)
+Index("ix_inbox_subject", inbox.c.partner, inbox.c.subject)
+Index("ix_inbox_received_at", inbox.c.received_at, inbox.c.receipt)
+Index(
+    "ix_inbox_kept_back",
+    inbox.c.settled_at,
+    inbox.c.receipt,
+    postgresql_where=text(QUARANTINED),
+)
 
 inbox_repeats = Table(
     "inbox_repeats",
     metadata,
     Column("receipt", Text, primary_key=True),
     Column("original", Text, ForeignKey("inbox.receipt"), nullable=False),
+    Column("partner", Text, nullable=False),
     Column("received_at", MOMENT, nullable=False),
 )
 
@@ -88,6 +101,7 @@ inbox_variants = Table(
     metadata,
     Column("receipt", Text, primary_key=True),
     Column("original", Text, ForeignKey("inbox.receipt"), nullable=False),
+    Column("partner", Text, nullable=False),
     Column("received_at", MOMENT, nullable=False),
     Column("body_hash", Text, nullable=False),
     Column("sealed", LargeBinary),
@@ -99,6 +113,9 @@ Index(
     inbox_variants.c.body_hash,
     unique=True,
 )
+for _again in (inbox_repeats, inbox_variants):
+    Index(f"ix_{_again.name}_partner", _again.c.partner, _again.c.received_at, _again.c.receipt)
+Index("ix_inbox_repeats_original", inbox_repeats.c.original)
 
 mailboxes = Table(
     "mailboxes",

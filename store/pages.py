@@ -4,6 +4,7 @@ neither repeats nor hides a line."""
 import base64
 import binascii
 import json
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 from domain.model import Word
@@ -42,6 +43,21 @@ def key_of(cursor: str, shape: tuple[type, ...]) -> tuple[str | int, ...]:
     if not all(_can_be_compared(part) for part in key):
         raise BadCursor(cursor)
     return tuple(key)
+
+
+def moment_of(part: str | int) -> datetime:
+    """A part of a sort key that is a time, in UTC.
+
+    Raises:
+        BadCursor: it is none.
+    """
+    try:
+        moment = datetime.fromisoformat(str(part))
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise BadCursor(str(part))
 
 
 def _can_be_compared(part: str | int) -> bool:

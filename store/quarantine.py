@@ -8,13 +8,13 @@ left behind. Locks are taken in the order of their keys, and before any row is l
 
 from collections.abc import Iterable
 
-from sqlalchemy import Text, any_, bindparam, func, select, text, update
+from sqlalchemy import Text, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.journal import ReceiptStatus
+from domain.commands import JOURNEYMAN
+from store.audit import AuditAction
 from store.inbox import INTAKE_CHANNEL
-from store.intake_tables import QUARANTINED, UNKNOWN_SUBJECT, inbox
 
 _LOCK = text(
     """
@@ -26,18 +26,23 @@ _LOCK = text(
     """
 ).bindparams(bindparam("subjects", type_=ARRAY(Text)))
 
-_RELEASED = (
-    update(inbox)
-    .where(
-        text(QUARANTINED),
-        inbox.c.reason == UNKNOWN_SUBJECT,
-        inbox.c.subject == any_(bindparam("subjects", type_=ARRAY(Text))),
+_RELEASED = text(
+    """
+    WITH released AS (
+        UPDATE inbox SET status = 'received', reason = '', detail = '', settled_at = NULL
+        WHERE status = 'quarantined' AND reason IN ('unknown_subject', 'not_yours')
+            AND subject = ANY(:subjects)
+            AND (CAST(:partner AS text) IS NULL OR partner = CAST(:partner AS text))
+        RETURNING receipt
+    ),
+    done AS (
+        UPDATE tasks SET done_at = now(), done_by = :by_id
+        FROM released WHERE tasks.about = released.receipt AND tasks.done_at IS NULL
     )
-    .values(status=ReceiptStatus.RECEIVED, reason="", settled_at=None)
-    .returning(inbox.c.receipt)
-    .cte("released")
-)
-_RELEASE = select(func.pg_notify(INTAKE_CHANNEL, "")).select_from(_RELEASED).limit(1)
+    SELECT pg_notify(:channel, ''), audit_append(:action, :by_id, :by_role, receipt, '{}')
+    FROM released
+    """
+).bindparams(bindparam("subjects", type_=ARRAY(Text)))
 
 
 async def lock_subjects(connection: AsyncConnection, subjects: Iterable[str]) -> None:
@@ -45,6 +50,23 @@ async def lock_subjects(connection: AsyncConnection, subjects: Iterable[str]) ->
     await connection.execute(_LOCK, {"subjects": list(subjects)})
 
 
-async def release(connection: AsyncConnection, subjects: Iterable[str]) -> None:
-    """Give the relay what waited for these subjects; their locks are held by the caller."""
-    await connection.execute(_RELEASE, {"subjects": list(subjects)})
+async def release(
+    connection: AsyncConnection, subjects: Iterable[str], partner: str | None = None
+) -> None:
+    """Give the relay what waited for these subjects; their locks are held by the caller.
+
+    Args:
+        partner: who shares the subjects with us from now on, so that only its events are released;
+            None where they are journeys, of which everybody may speak.
+    """
+    await connection.execute(
+        _RELEASED,
+        {
+            "subjects": list(subjects),
+            "partner": partner,
+            "channel": INTAKE_CHANNEL,
+            "action": AuditAction.EVENT_RELEASED.value,
+            "by_id": JOURNEYMAN.id,
+            "by_role": JOURNEYMAN.role,
+        },
+    )

@@ -1,17 +1,25 @@
-"""Receipts: what became of an event so far, for its sender and for staff."""
+"""Receipts: what became of one delivery so far, for its sender and for staff.
+
+Each delivery has one. The first of an event goes through the inbox; a repeat and a variant (another
+body under the same id) are final at once.
+"""
 
 from datetime import datetime
 
-from sqlalchemy import bindparam, or_, select, text
+from sqlalchemy import RowMapping, Select, and_, bindparam, literal, null, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.journal import ReceiptStatus
+from domain.journal import SAME_ID_OTHER_BODY, ReceiptStatus
 from domain.model import Word
-from store.intake_tables import inbox, inbox_repeats
+from store.intake_tables import inbox, inbox_repeats, inbox_variants
 
 
 class ReceiptView(Word):
-    """What became of an event so far; `settled_at` once its status is final."""
+    """What became of an event so far; `settled_at` once its status is final.
+
+    `delivered_at` is when its journey had it, `original` the first receipt where this one is of a
+    repeat or a variant, `superseded_by` the receipt of what took its place.
+    """
 
     receipt: str
     source: str
@@ -21,30 +29,74 @@ class ReceiptView(Word):
     subject: str
     status: ReceiptStatus
     reason: str
+    detail: str
     received_at: datetime
+    delivered_at: datetime | None
     settled_at: datetime | None
-    journey_id: str | None = None
-    original: str | None = None
+    journey_id: str | None
+    original: str | None
+    superseded_by: str | None
 
 
-_VIEW = [column for column in inbox.c if column.name in ReceiptView.model_fields]
-_RECEIPT = select(*_VIEW).where(
-    or_(inbox.c.receipt == bindparam("id"), inbox.c.event_id == bindparam("id")),
-    or_(
-        bindparam("partner", type_=inbox.c.partner.type).is_(None),
-        inbox.c.partner == bindparam("partner"),
-    ),
+_SHARED = [inbox.c[name] for name in ("source", "event_id", "partner", "type", "subject")]
+FIRSTS: Select[tuple[object, ...]] = select(
+    *_SHARED,
+    inbox.c.receipt,
+    inbox.c.status,
+    inbox.c.reason,
+    inbox.c.detail,
+    inbox.c.received_at,
+    inbox.c.delivered_at,
+    inbox.c.settled_at,
+    inbox.c.journey_id,
+    null().label("original"),
+    inbox.c.superseded_by,
 )
-_REPEATED = (
-    select(*_VIEW, inbox_repeats.c.received_at.label("repeated_at"))
-    .join(inbox_repeats, inbox_repeats.c.original == inbox.c.receipt)
-    .where(
-        inbox_repeats.c.receipt == bindparam("id"),
-        or_(
-            bindparam("partner", type_=inbox.c.partner.type).is_(None),
-            inbox.c.partner == bindparam("partner"),
-        ),
-    )
+"""The receipts of events that came for the first time."""
+
+REPEATS: Select[tuple[object, ...]] = select(
+    *_SHARED,
+    inbox_repeats.c.receipt,
+    literal(ReceiptStatus.DUPLICATE.value).label("status"),
+    literal("").label("reason"),
+    literal("").label("detail"),
+    inbox_repeats.c.received_at,
+    null().label("delivered_at"),
+    inbox_repeats.c.received_at.label("settled_at"),
+    inbox.c.journey_id,
+    inbox_repeats.c.original,
+    null().label("superseded_by"),
+).join_from(inbox_repeats, inbox, inbox.c.receipt == inbox_repeats.c.original)
+"""The receipts of repeats; `receipt_of` gives them their reason."""
+
+VARIANTS: Select[tuple[object, ...]] = select(
+    *_SHARED,
+    inbox_variants.c.receipt,
+    literal(ReceiptStatus.REJECTED.value).label("status"),
+    literal(SAME_ID_OTHER_BODY).label("reason"),
+    literal("").label("detail"),
+    inbox_variants.c.received_at,
+    null().label("delivered_at"),
+    inbox_variants.c.received_at.label("settled_at"),
+    inbox.c.journey_id,
+    inbox_variants.c.original,
+    null().label("superseded_by"),
+).join_from(inbox_variants, inbox, inbox.c.receipt == inbox_variants.c.original)
+"""The receipts of other bodies under an id that was used before."""
+
+_SENDER = or_(
+    bindparam("partner", type_=inbox.c.partner.type).is_(None),
+    inbox.c.partner == bindparam("partner"),
+)
+_BY_EITHER_ID = (
+    FIRSTS.where(or_(inbox.c.receipt == bindparam("id"), inbox.c.event_id == bindparam("id")))
+    .where(_SENDER)
+    .order_by(inbox.c.arrival)
+    .limit(1)
+)
+_AGAIN = tuple(
+    kind.where(and_(table.c.receipt == bindparam("id"), _SENDER))
+    for kind, table in ((REPEATS, inbox_repeats), (VARIANTS, inbox_variants))
 )
 
 
@@ -57,37 +109,38 @@ async def receipt(
         partner: whose events exist for the caller; None for staff, for whom all do.
     """
     asked = {"id": receipt_id, "partner": partner}
-    found = (await connection.execute(_RECEIPT.order_by(inbox.c.arrival).limit(1), asked)).first()
-    if found is not None:
-        return ReceiptView(**found._mapping)
-    repeated = (await connection.execute(_REPEATED, asked)).first()
-    if repeated is None:
-        return None
-    first = dict(repeated._mapping)
-    repeated_at = first.pop("repeated_at")
-    return ReceiptView(
-        **first
-        | {
-            "receipt": receipt_id,
-            "status": ReceiptStatus.DUPLICATE,
-            "reason": repeat_of(first["receipt"]),
-            "received_at": repeated_at,
-            "settled_at": repeated_at,
-            "original": first["receipt"],
-        }
-    )
+    for query in (_BY_EITHER_ID, *_AGAIN):
+        found = (await connection.execute(query, asked)).first()
+        if found is not None:
+            return receipt_of(found._mapping)
+    return None
+
+
+def receipt_of(row: RowMapping) -> ReceiptView:
+    """The receipt of a row of `FIRSTS`, `REPEATS` or `VARIANTS`."""
+    fields = {name: row[name] for name in ReceiptView.model_fields}
+    if fields["reason"] == SAME_ID_OTHER_BODY:
+        fields["detail"] = (
+            f"another body came under this id before, under receipt {row['original']}"
+        )
+    elif row["original"] is not None:
+        fields["reason"] = repeat_of(row["original"])
+    return ReceiptView(**fields)
 
 
 _BY_STATUS = text(
     "SELECT status, count(*) FROM inbox GROUP BY status "
-    "UNION ALL SELECT :repeats, count(*) FROM inbox_repeats"
+    "UNION ALL SELECT :repeats, count(*) FROM inbox_repeats "
+    "UNION ALL SELECT :variants, count(*) FROM inbox_variants"
 )
 
 
 async def count_by_status(connection: AsyncConnection) -> dict[ReceiptStatus, int]:
-    """How many receipts there are of each status, repeats among the duplicates."""
+    """How many receipts there are of each status, repeats and variants among them."""
     counted = dict.fromkeys(ReceiptStatus, 0)
-    rows = await connection.execute(_BY_STATUS, {"repeats": ReceiptStatus.DUPLICATE})
+    rows = await connection.execute(
+        _BY_STATUS, {"repeats": ReceiptStatus.DUPLICATE, "variants": ReceiptStatus.REJECTED}
+    )
     for status, count in rows:
         counted[ReceiptStatus(status)] += count
     return counted

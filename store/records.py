@@ -22,11 +22,23 @@ _RECORD = text(
             before, state, detail, rule, receipt, partner
         )
         SELECT said->>'journey_id', e.sequence, e.kind, e.at, e.by->>'id', e.by->>'role',
-            e.before, e.state, e.detail, e.rule, e.receipt, e.partner
+            e.before, e.state,
+            CASE WHEN r.by_id IS NULL THEN e.detail
+                ELSE left(concat_ws(
+                    ' ', nullif(e.detail, ''),
+                    '(released from quarantine by ' || concat_ws(' and ', r.asked_by, r.by_id)
+                    || CASE WHEN r.data_corrected THEN ', data corrected: ' ELSE ': ' END
+                    || r.reason || ')'
+                ), 500) END,
+            e.rule, e.receipt, e.partner
         FROM batch, jsonb_to_recordset(said->'entries') AS e(
             sequence int, kind text, at timestamptz, by jsonb,
             before text, state text, detail text, rule text, receipt text, partner text
         )
+        LEFT JOIN LATERAL (
+            SELECT by_id, asked_by, reason, data_corrected FROM quarantine_decisions
+            WHERE receipt = e.receipt AND step = 'released' ORDER BY at DESC LIMIT 1
+        ) AS r ON TRUE
         ON CONFLICT DO NOTHING
     ),
     line_on_caseload AS (
@@ -44,9 +56,11 @@ _RECORD = text(
             AND (journeys.sequence, journeys.updated_at) <= (c.sequence, c.updated_at)
     ),
     verdicts AS (
-        SELECT r.receipt, r.status, r.reason
+        SELECT r.receipt, r.status, r.superseded_by,
+            CASE WHEN r.status = 'quarantined' THEN 'too_early' ELSE r.reason END AS reason,
+            CASE WHEN r.status = 'quarantined' THEN r.reason ELSE '' END AS detail
         FROM batch, jsonb_to_recordset(said->'receipts') AS r(
-            receipt text, status text, reason text
+            receipt text, status text, reason text, superseded_by text
         )
     ),
     open_receipts AS (
@@ -54,14 +68,22 @@ _RECORD = text(
         FROM inbox JOIN verdicts ON verdicts.receipt = inbox.receipt
         WHERE inbox.status IN ('received', 'delivered', 'buffered')
             OR (inbox.status IN ('applied', 'conflict') AND verdicts.status = 'superseded')
+            OR (
+                inbox.status = 'conflict'
+                AND verdicts.status IN ('applied', 'late', 'quarantined')
+            )
+            OR (inbox.status = 'conflict' AND verdicts.status IN ('applied', 'late', 'quarantined'))
         ORDER BY inbox.receipt
         FOR NO KEY UPDATE OF inbox
     ),
     settled AS (
         UPDATE inbox SET status = verdicts.status, reason = verdicts.reason,
+            detail = verdicts.detail, superseded_by = verdicts.superseded_by,
+            delivered_at = COALESCE(inbox.delivered_at, now()),
             settled_at = CASE WHEN verdicts.status = 'buffered' THEN NULL ELSE now() END
         FROM open_receipts JOIN verdicts ON verdicts.receipt = open_receipts.receipt
         WHERE inbox.receipt = open_receipts.receipt
+        RETURNING inbox.receipt, inbox.status, inbox.reason
     ),
     known AS (
         INSERT INTO shared_references (partner, ref, journey_id)
@@ -69,12 +91,42 @@ _RECORD = text(
         FROM batch, jsonb_to_recordset(said->'references') AS f(ref text, partner text)
         ON CONFLICT DO NOTHING
     ),
-    released AS (
-        UPDATE inbox SET status = 'received', reason = '', settled_at = NULL
-        FROM batch, jsonb_to_recordset(said->'references') AS f(ref text)
-        WHERE inbox.status = 'quarantined' AND inbox.reason = 'unknown_subject'
-            AND inbox.subject = f.ref
-        RETURNING inbox.receipt
+    shared AS (
+        SELECT f.ref, array_agg(f.partner) AS partners
+        FROM batch, jsonb_to_recordset(said->'references') AS f(ref text, partner text)
+        GROUP BY f.ref
+    ),
+    looked_at AS (
+        UPDATE inbox SET
+            status = CASE WHEN inbox.partner = ANY(partners) THEN 'received' ELSE status END,
+            reason = CASE WHEN inbox.partner = ANY(partners) THEN '' ELSE 'not_yours' END,
+            detail = CASE WHEN inbox.partner = ANY(partners) THEN ''
+                ELSE 'another partner shares this reference with us' END,
+            settled_at = CASE WHEN inbox.partner = ANY(partners) THEN NULL ELSE settled_at END
+        FROM shared
+        WHERE inbox.status = 'quarantined' AND inbox.subject = shared.ref
+            AND (
+                inbox.reason = 'unknown_subject'
+                OR (inbox.reason = 'not_yours' AND inbox.partner = ANY(partners))
+            )
+        RETURNING inbox.receipt, inbox.status, inbox.reason
+    ),
+    done AS (
+        UPDATE tasks SET done_at = now(), done_by = 'journeyman'
+        FROM looked_at
+        WHERE looked_at.status = 'received' AND tasks.about = looked_at.receipt
+            AND tasks.done_at IS NULL
+    ),
+    audited AS (
+        SELECT 'event.released' AS action, receipt, '{}' AS detail
+        FROM looked_at WHERE status = 'received'
+        UNION ALL
+        SELECT 'event.quarantined', receipt, jsonb_build_object('reason', reason)::text
+        FROM (
+            SELECT receipt, status, reason FROM looked_at
+            UNION ALL SELECT receipt, status, reason FROM settled
+        ) AS put_away
+        WHERE status = 'quarantined'
     ),
     aims AS (
         SELECT journeys.person_ref, journeys.occupation, journeys.level
@@ -105,7 +157,12 @@ _RECORD = text(
         WHERE held.passed_at < excluded.passed_at
     )
     SELECT pg_notify('caseload', said->>'journey_id'),
-        (SELECT pg_notify('intake', '') FROM released LIMIT 1)
+        (SELECT pg_notify('intake', '') FROM looked_at WHERE status = 'received' LIMIT 1),
+        (
+            SELECT string_agg(
+                audit_append(action, 'journeyman', 'system', receipt, detail)::text, ''
+            ) FROM audited
+        )
     FROM batch
     """
 )
@@ -122,8 +179,10 @@ class PostgresJournal:
         """Write the batch in one transaction; writing it again, or late, changes nothing.
 
         Journal lines are kept by sequence. The line on the caseload only moves forward. A receipt
-        that is final stays, save that a correction may supersede what was applied. New references
-        release the events that waited for them. A longer-lived credit replaces a shorter one.
+        that is final stays, save for what `ReceiptStatus.may_become` allows. New references
+        release the events that their partners sent under them; those of others become `not_yours`.
+        What a journey gives up waiting for is quarantined as `too_early`. A longer-lived credit
+        replaces a shorter one.
 
         Raises:
             sqlalchemy.exc.IntegrityError: the journey is unknown.

@@ -9,7 +9,14 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from store import audit_tables, cohort_tables, intake_tables, migrations, partner_tables
+from store import (
+    audit_tables,
+    cohort_tables,
+    intake_tables,
+    migrations,
+    partner_tables,
+    quarantine_tables,
+)
 from store.person_tables import persons
 from store.tables import metadata
 from tests.servers import Addresses
@@ -35,6 +42,7 @@ def differences(connection: Connection) -> list[object]:
 async def test_they_build_the_tables_that_the_code_knows(empty_database: str) -> None:
     assert intake_tables.inbox.metadata is metadata
     assert audit_tables.audit_log.metadata is metadata
+    assert quarantine_tables.tasks.metadata is metadata
     assert persons.metadata is metadata
     assert cohort_tables.cohorts.metadata is metadata
     assert partner_tables.partner_keys.metadata is metadata

@@ -54,22 +54,71 @@ async def test_what_does_not_fit_its_schema_is_not_released(store: AsyncEngine) 
     journey_id = await running(store)
     receipt = (await received(store, "EN-1")).receipt
     async with store.begin() as connection:
-        await connection.execute(
-            text("UPDATE inbox SET status = 'quarantined', reason = 'data.start: no date'")
-        )
+        await connection.execute(text("UPDATE inbox SET status = 'quarantined', reason = 'schema'"))
     await PostgresJournal(store).record(sharing(journey_id, "EN-1"))
-    assert await fate(store, receipt) == ("quarantined", "data.start: no date")
+    assert await fate(store, receipt) == ("quarantined", "schema")
 
 
-async def test_anothers_reference_is_refused_whichever_came_first(store: AsyncEngine) -> None:
+async def test_anothers_reference_waits_as_not_yours_whichever_came_first(
+    store: AsyncEngine,
+) -> None:
     journey_id = await running(store)
     early = (await received(store, "BK-1", partner=CENTER)).receipt
     await sort_all(store)
     await PostgresJournal(store).record(sharing(journey_id, "BK-1"))
     after = (await received(store, "BK-1", partner=CENTER)).receipt
     await sort_all(store)
-    assert await fate(store, early) == ("rejected", "not_yours")
-    assert await fate(store, after) == ("rejected", "not_yours")
+    assert await fate(store, early) == ("quarantined", "not_yours")
+    assert await fate(store, after) == ("quarantined", "not_yours")
+
+
+async def test_it_is_released_when_the_reference_becomes_its_senders_and_not_a_thirds(
+    store: AsyncEngine,
+) -> None:
+    journey_id = await running(store)
+    journal = PostgresJournal(store)
+    await journal.record(sharing(journey_id, "BK-1"))
+    receipt = (await received(store, "BK-1", partner=CENTER)).receipt
+    await sort_all(store)
+    await journal.record(sharing(journey_id, "BK-1", 2, partner="center-sz-02"))
+    assert await fate(store, receipt) == ("quarantined", "not_yours")
+    await journal.record(sharing(journey_id, "BK-1", 3, partner=CENTER))
+    assert await fate(store, receipt) == ("received", "")
+    await sort_all(store)
+    assert await journey_of(store, receipt) == journey_id
+
+
+async def test_two_may_share_a_reference_from_one_record_on(store: AsyncEngine) -> None:
+    journey_id = await running(store)
+    receipts = [
+        (await received(store, "BK-1", partner=partner)).receipt for partner in (PROVIDER, CENTER)
+    ]
+    await sort_all(store)
+    both = tuple(SharedReference(ref="BK-1", partner=partner) for partner in (PROVIDER, CENTER))
+    await PostgresJournal(store).record(a_batch(journey_id, 1, references=both))
+    assert [await fate(store, receipt) for receipt in receipts] == [("received", "")] * 2
+
+
+async def test_each_step_in_and_out_of_quarantine_is_in_the_audit_log(store: AsyncEngine) -> None:
+    journey_id = await running(store)
+    receipt = (await received(store, "EN-1")).receipt
+    stranger = (await received(store, "EN-1", partner=CENTER)).receipt
+    await sort_all(store)
+    await PostgresJournal(store).record(sharing(journey_id, "EN-1"))
+    async with store.connect() as connection:
+        rows = await connection.execute(
+            text(
+                "SELECT about, action, detail FROM audit_log WHERE actor_id = 'journeyman' "
+                "AND action LIKE 'event.%' ORDER BY at"
+            )
+        )
+        lines = {tuple(row) for row in rows}
+    assert lines == {
+        (receipt, "event.quarantined", '{"reason": "unknown_subject"}'),
+        (stranger, "event.quarantined", '{"reason": "unknown_subject"}'),
+        (receipt, "event.released", "{}"),
+        (stranger, "event.quarantined", '{"reason": "not_yours"}'),
+    }
 
 
 async def test_two_partners_may_use_the_same_number(store: AsyncEngine) -> None:
@@ -118,7 +167,7 @@ async def test_an_event_sorted_while_its_reference_is_recorded_finds_it(
             text("INSERT INTO shared_references VALUES (:partner, 'EN-1', :journey_id)"),
             {"partner": PROVIDER, "journey_id": journey_id},
         )
-        await release(recording, ["EN-1"])
+        await release(recording, ["EN-1"], PROVIDER)
         sorting = asyncio.create_task(sort_all(store))
         await waits_for_a_lock(store)
     await sorting

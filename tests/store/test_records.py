@@ -15,6 +15,7 @@ from domain.plan import Component, ComponentCredit, ModuleCredit
 from domain.stages import Outcome, Overlay, Stage, State, StuckCause, Turn
 from store.caseload import CaseView, Scope, find_case, timeline
 from store.hints import Hints
+from store.receipts import receipt as receipt_of
 from store.records import CASELOAD_CHANNEL, PostgresJournal
 from tests.store.samples import (
     PROVIDER,
@@ -122,7 +123,14 @@ async def test_the_case_can_change_without_a_journal_line(store: AsyncEngine) ->
     assert (await case_of(store, journey_id)).due_at == due
 
 
-@pytest.mark.parametrize("final", [status for status in ReceiptStatus if status.final])
+@pytest.mark.parametrize(
+    "final",
+    [
+        status
+        for status in ReceiptStatus
+        if status.final and status is not ReceiptStatus.QUARANTINED
+    ],
+)
 async def test_a_final_receipt_stays_final(store: AsyncEngine, final: ReceiptStatus) -> None:
     journey_id = await opened(store)
     receipt = (await received(store, journey_id)).receipt
@@ -132,6 +140,36 @@ async def test_a_final_receipt_stays_final(store: AsyncEngine, final: ReceiptSta
     await journal.record(a_batch(journey_id, 1, receipts=(first,)))
     await journal.record(a_batch(journey_id, 2, receipts=(second,)))
     assert await fate(store, receipt) == (final, "first")
+
+
+async def test_what_a_journey_gives_up_waiting_for_came_too_early(store: AsyncEngine) -> None:
+    journey_id = await opened(store)
+    receipt = (await received(store, journey_id)).receipt
+    given_up = ReceiptUpdate(receipt=receipt, status=ReceiptStatus.QUARANTINED, reason="no turn")
+    applied = ReceiptUpdate(receipt=receipt, status=ReceiptStatus.APPLIED, reason="late")
+    await PostgresJournal(store).record(a_batch(journey_id, 1, receipts=(given_up,)))
+    await PostgresJournal(store).record(a_batch(journey_id, 2, receipts=(applied,)))
+    async with store.connect() as connection:
+        row = (await connection.execute(text("SELECT status, reason, detail FROM inbox"))).one()
+        told = await connection.scalar(
+            text("SELECT detail FROM audit_log WHERE action = 'event.quarantined'")
+        )
+    assert tuple(row) == ("quarantined", "too_early", "no turn")
+    assert told == '{"reason": "too_early"}'
+
+
+async def test_a_receipt_tells_what_took_its_place(store: AsyncEngine) -> None:
+    journey_id = await opened(store)
+    first = (await received(store, journey_id)).receipt
+    second = (await received(store, journey_id)).receipt
+    update = ReceiptUpdate(
+        receipt=first, status=ReceiptStatus.SUPERSEDED, reason="corrected", superseded_by=second
+    )
+    await PostgresJournal(store).record(a_batch(journey_id, 1, receipts=(update,)))
+    async with store.connect() as connection:
+        found = await receipt_of(connection, first, None)
+    assert found is not None
+    assert found.superseded_by == second
 
 
 async def test_a_correction_supersedes_what_was_applied(store: AsyncEngine) -> None:
