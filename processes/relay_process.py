@@ -6,6 +6,7 @@ from datetime import timedelta
 import structlog
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 
+from processes.audit_seals import AuditSealer
 from processes.embedded.ports import LOOPBACK, require_free
 from processes.relay import Relay
 from processes.relay_pace import Pace
@@ -42,6 +43,8 @@ async def run_relay(settings: Settings, stop: asyncio.Event) -> None:
             poll=timedelta(seconds=settings.relay_poll),
         )
         log.info("relay_ready")
-        await Relay(engine, client, vault, pace).run(stop)
+        async with asyncio.TaskGroup() as loops:
+            loops.create_task(Relay(engine, client, vault, pace).run(stop))
+            loops.create_task(AuditSealer(engine, vault).run(stop))
     finally:
         await engine.dispose()

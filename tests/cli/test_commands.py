@@ -33,6 +33,7 @@ COMMANDS = (
     ("journey", "timeline"),
     ("journey", "list"),
     ("event", "send"),
+    ("audit", "verify"),
 )
 PORTS = ("API", "SANDBOX", "TEMPORAL", "TEMPORAL_UI", "WORKER_METRICS", "RELAY_METRICS")
 
