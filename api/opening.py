@@ -32,6 +32,7 @@ from domain.model import Ref, Text
 from domain.plan import ModuleCredit, Occupation
 from domain.stages import OFFERED_PATHWAYS, Pathway
 from policies.loader import Policies
+from store.audit import AuditAction, AuditLine, append
 from store.caseload import Scope, find_case
 from store.openings import AlreadyOpen, Opening, open_journey
 from store.persons import PersonDetails, UnknownPerson
@@ -189,30 +190,49 @@ def opening_of(asked: AskedJourney, caller: Caller, rules: Rules) -> Opening:
     )
 
 
-async def open_asked(
-    connection: AsyncConnection, vault: Vault, opening: Opening, caller: Caller, now: datetime
+async def open_asked(  # noqa: PLR0917 (for whom, by whom, when, on what occasion)
+    connection: AsyncConnection,
+    vault: Vault,
+    opening: Opening,
+    caller: Caller,
+    now: datetime,
+    of: str | None = None,
 ) -> str:
     """Open the journey; returns its id.
+
+    Args:
+        of: the row of a cohort that asks for it, for the audit log.
 
     Raises:
         JourneyAlreadyOpen: naming the first one where it lies in the caller's region.
         Unprocessable: there is no such person, or no registry for her home.
     """
     try:
-        return await open_journey(connection, vault, opening, now)
+        journey_id = await open_journey(connection, vault, opening, now)
     except AlreadyOpen as first:
         known = await find_case(connection, Scope(region=caller.region), first.journey_id)
-        journey_id = known.journey_id if known is not None else None
-        told = f"{journey_id or 'a journey'} is open for this person, occupation and level"
+        named = known.journey_id if known is not None else None
+        told = f"{named or 'a journey'} is open for this person, occupation and level"
         wrong = FieldError(field="", message=told, rule=ONE_OPEN_JOURNEY)
         raise JourneyAlreadyOpen(
-            told, errors=[wrong], rule=ONE_OPEN_JOURNEY, journey_id=journey_id
+            told, errors=[wrong], rule=ONE_OPEN_JOURNEY, journey_id=named
         ) from None
     except UnknownPerson:
         raise _wrong("person_ref", "there is no such person", "opening.known_person") from None
     except NoRegistry:
         told = "no registry decides eligibility in this region"
         raise _wrong("home_region", told, "opening.registry") from None
+    detail = {"region": opening.home_region, "program": opening.program.code}
+    await append(
+        connection,
+        AuditLine(
+            action=AuditAction.JOURNEY_OPENED,
+            by=caller.actor,
+            about=journey_id,
+            detail=detail | ({"of": of} if of else {}),
+        ),
+    )
+    return journey_id
 
 
 def _program_errors(

@@ -6,8 +6,11 @@ from datetime import timedelta
 import structlog
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 
+from policies.loader import load_catalog, load_policies
 from processes.audit_seals import AuditSealer
+from processes.cohorts import CohortOpener, CohortPace, OpeningRules
 from processes.embedded.ports import LOOPBACK, require_free
+from processes.purging import purge_keys
 from processes.relay import Relay
 from processes.relay_pace import Pace
 from processes.settings import Settings
@@ -19,10 +22,13 @@ log = structlog.get_logger(__name__)
 
 
 async def run_relay(settings: Settings, stop: asyncio.Event) -> None:
-    """Carry events and starts until told to stop; what is in hand then is finished first.
+    """Carry events and starts, and open the journeys of cohorts, until told to stop.
+
+    What is in hand then is finished first.
 
     Raises:
         CommandFailed: the database can't be used.
+        PolicyError: the rules are wrong.
         PortTaken: naming the setting.
     """
     settings = with_database(settings)
@@ -31,6 +37,8 @@ async def run_relay(settings: Settings, stop: asyncio.Event) -> None:
     runtime = Runtime(
         telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address=f"{LOOPBACK}:{port}"))
     )
+    catalog = load_catalog(settings.catalog_folder)
+    rules = OpeningRules(catalog, load_policies(settings.policies_folder, catalog))
     engine = engine_of(settings)
     try:
         await require_usable(settings, engine)
@@ -42,9 +50,16 @@ async def run_relay(settings: Settings, stop: asyncio.Event) -> None:
             lease=timedelta(seconds=settings.relay_lease),
             poll=timedelta(seconds=settings.relay_poll),
         )
+        cohort_pace = CohortPace(
+            rows_per_second=settings.cohort_rows_per_second,
+            lease=timedelta(seconds=settings.relay_lease),
+            poll=timedelta(seconds=settings.relay_poll),
+        )
         log.info("relay_ready")
         async with asyncio.TaskGroup() as loops:
             loops.create_task(Relay(engine, client, vault, pace).run(stop))
+            loops.create_task(CohortOpener(engine, vault, rules, cohort_pace).run(stop))
+            loops.create_task(purge_keys(engine, stop))
             loops.create_task(AuditSealer(engine, vault).run(stop))
     finally:
         await engine.dispose()

@@ -1,0 +1,169 @@
+"""Opens the journeys of cohorts, row by row, while running journeys go first.
+
+A row is leased, then opened and settled in one transaction: a crash leaves it as it was, and it is
+taken up again when its lease is over. Two relays share the rows out. While many events wait to be
+carried, or many starts, no row is opened for a while, so that what runs is not starved and a single
+opening never queues behind thousands.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from api.cohort_rows import RowRefused, opening_of_row, row_errors
+from api.database import transaction
+from api.opening import open_asked
+from api.problems import Problem, Unavailable
+from api.tokens import Caller
+from domain.catalog import Catalog
+from domain.commands import Role
+from policies.loader import Policies
+from processes.relay_pace import Meter
+from processes.steps import now_and_then, until
+from store.cohort_work import (
+    RowInHand,
+    RowLease,
+    lease_rows,
+    pressed,
+    put_back_rows,
+    row_opened,
+    row_refused,
+    take_row,
+)
+from store.cohorts import about
+from store.vault import Vault
+
+log = structlog.get_logger(__name__)
+
+EVENTS_GO_FIRST = 100
+"""So many waiting events, of one kind, and no row is opened before they are fewer."""
+STARTS_GO_FIRST = 40
+"""So many journeys that wait to be started: two seconds of a relay at its usual pace."""
+GIVE_WAY = timedelta(seconds=2)
+"""How long rows give way at most to events; then one is opened all the same. To starts they give
+way for as long as it takes: what is opened can't run before those."""
+LOOK_AGAIN = 0.1
+ANSWER_WITHIN = timedelta(seconds=10)
+"""How long PostgreSQL may take for one row; below a lease."""
+FIRST_PAUSE = timedelta(seconds=5)
+LONGEST_PAUSE = timedelta(minutes=10)
+"""How long a row is left alone that fails by a fault of ours: at first, and at most."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class OpeningRules:
+    """What rows are checked against when they are opened; see `api.opening.Rules`."""
+
+    catalog: Catalog
+    policies: Policies
+    clock: Callable[[], datetime] = _now
+
+
+@dataclass(frozen=True)
+class CohortPace:
+    """How fast rows are opened, how many are leased at a time, for how long, when to look again."""
+
+    rows_per_second: float = 20.0
+    batch: int = 20
+    lease: timedelta = timedelta(seconds=30)
+    poll: timedelta = timedelta(seconds=0.5)
+
+
+class CohortOpener:
+    """Opens rows until it is told to stop.
+
+    Args:
+        engine: PostgreSQL; uses two connections.
+        vault: opens what the door sealed.
+        rules: as of now; a change of the files needs a new process.
+        pace: how fast.
+    """
+
+    def __init__(
+        self, engine: AsyncEngine, vault: Vault, rules: OpeningRules, pace: CohortPace
+    ) -> None:
+        self._engine = engine
+        self._single = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._vault = vault
+        self._rules = rules
+        self._pace = pace
+        self._meter = Meter(pace.rows_per_second)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Open rows until `stop` is set; the row in hand is finished first."""
+        await until(stop, self.open_rows, now_and_then(stop, self._pace.poll.total_seconds()))
+
+    async def open_rows(self) -> bool:
+        """Open some rows, as many as the meter lets through; returns whether any waited.
+
+        Raises:
+            Unavailable: PostgreSQL is away; leased rows are taken up again after their lease.
+        """
+        allowed = self._meter.take(self._pace.batch)
+        if allowed == 0:
+            await asyncio.sleep(self._meter.next_in)
+            return True
+        may_go = await self._give_way(allowed)
+        async with self._single.connect() as connection:
+            leases = await lease_rows(connection, may_go, self._pace.lease) if may_go else ()
+        self._meter.give_back(allowed - len(leases))
+        for lease in leases:
+            await self._open_or_put_back(lease)
+        return bool(leases)
+
+    async def _give_way(self, allowed: int) -> int:
+        """How many rows may go, once those who go first have had their time."""
+        loop = asyncio.get_running_loop()
+        gives_way_until = loop.time() + GIVE_WAY.total_seconds()
+        while True:
+            async with self._single.connect() as connection:
+                by = await pressed(connection, EVENTS_GO_FIRST, STARTS_GO_FIRST)
+            if not (by.by_events or by.by_starts):
+                return allowed
+            if loop.time() >= gives_way_until:
+                return 0 if by.by_starts else 1
+            await asyncio.sleep(LOOK_AGAIN)
+
+    async def _open_or_put_back(self, lease: RowLease) -> None:
+        try:
+            async with transaction(self._engine, ANSWER_WITHIN) as connection:
+                row = await take_row(connection, self._vault, lease)
+                if row is not None:
+                    await self._settle(connection, row)
+        except Unavailable:
+            raise
+        except Exception:
+            log.exception("a row can't be opened now", cohort=lease.cohort_id, line=lease.line)
+            async with self._single.connect() as connection:
+                await put_back_rows(connection, [lease], FIRST_PAUSE, LONGEST_PAUSE)
+
+    async def _settle(self, connection: AsyncConnection, row: RowInHand) -> None:
+        caller = Caller(row.by.id, Role(row.by.role), region=row.region)
+        now = self._rules.clock()
+        try:
+            opening = opening_of_row(row.body, caller, self._rules)
+            async with connection.begin_nested():
+                journey_id = await open_asked(
+                    connection,
+                    self._vault,
+                    opening,
+                    caller,
+                    now,
+                    of=about(row.lease.cohort_id, row.lease.line),
+                )
+        except RowRefused as refused:
+            await row_refused(connection, row.lease, refused.errors, now)
+        except Problem as problem:
+            if problem.retryable:
+                raise
+            await row_refused(connection, row.lease, row_errors(problem.errors), now)
+        else:
+            await row_opened(connection, row.lease, journey_id, now)
