@@ -3,27 +3,27 @@
 Which fields of a case a role is shown is told in `api.fields`.
 """
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.database import transaction
 from api.dependencies import Deps, Reader
+from api.etags import ETAG, etag_of
 from api.fields import CASE_FIELDS, narrowed
 from api.next_steps import next_step
 from api.paths import NO_SUCH_JOURNEY, JourneyId
 from api.problems import FieldError, NotFound, Unprocessable, documented
 from api.request_log import note
+from api.timelines import Timeline, line_of
 from api.tokens import Caller
 from domain.commands import Role
-from domain.journal import Entry
 from domain.model import Ref
 from domain.stages import Outcome, Pathway, Stage, State, StuckCause
 from store.caseload import CaseFilter, CaseView, Scope, find_case, list_cases, timeline
-from store.pages import BadCursor, Page
+from store.pages import BadCursor
 
 router = APIRouter(prefix="/v1/journeys", tags=["caseworkers"])
 
@@ -47,33 +47,6 @@ class Cases(BaseModel):
     """A page of the list; `next_cursor` None at its end."""
 
     items: list[Case] | list[AuditedCase]
-    next_cursor: str | None
-
-
-class TimelineLine(BaseModel):
-    """What happened, who did it, by which rule, and what came next.
-
-    `receipt` is that of the event it rests on, `partner` who sent it or was asked.
-    """
-
-    sequence: int
-    at: datetime
-    kind: str
-    by: str
-    role: str
-    before: State
-    state: State
-    detail: str
-    rule: str | None
-    receipt: str | None
-    partner: str | None
-    next: str
-
-
-class Timeline(BaseModel):
-    """A page of the journal, oldest first."""
-
-    items: list[TimelineLine]
     next_cursor: str | None
 
 
@@ -122,13 +95,17 @@ async def list_all(caller: Reader, query: Annotated[ListQuery, Query()], deps: D
 @router.get(
     "/{journey_id}",
     response_model=Case | AuditedCase,
-    responses=documented(401, 403, 404, 422, 503),
+    responses={200: {"headers": ETAG}, **documented(401, 403, 404, 422, 503)},
     summary="One journey: what it waits for, whose turn it is, until when",
 )
-async def show_one(caller: Reader, journey_id: JourneyId, deps: Deps) -> Case | AuditedCase:
-    """As of what its workflow last recorded."""
+async def show_one(
+    caller: Reader, journey_id: JourneyId, deps: Deps, response: Response
+) -> Case | AuditedCase:
+    """As of what its workflow last recorded; commands take the `ETag` in `If-Match`."""
     async with transaction(deps.engine, deps.limits.database_answer) as connection:
-        return _case(caller, await case_in_scope(connection, caller.region, journey_id))
+        found = await case_in_scope(connection, caller.region, journey_id)
+    response.headers["ETag"] = etag_of(found.sequence)
+    return _case(caller, found)
 
 
 @router.get(
@@ -147,7 +124,7 @@ async def show_timeline(
             page = await timeline(connection, journey_id, limit, cursor)
         except BadCursor:
             raise _bad_cursor() from None
-    return _timeline(page)
+    return Timeline(items=[line_of(entry) for entry in page.items], next_cursor=page.next_cursor)
 
 
 async def case_in_scope(connection: AsyncConnection, region: str, journey_id: str) -> CaseView:
@@ -169,27 +146,6 @@ def _case(caller: Caller, view: CaseView) -> Case | AuditedCase:
     if caller.role is Role.AUDITOR:
         return AuditedCase(**case.model_dump(include=set(CASE_FIELDS[caller.role])))
     return case
-
-
-def _timeline(page: Page[Entry]) -> Timeline:
-    lines = [
-        TimelineLine(
-            sequence=entry.sequence,
-            at=entry.at,
-            kind=entry.kind,
-            by=entry.by.id,
-            role=entry.by.role,
-            before=entry.before,
-            state=entry.state,
-            detail=entry.detail,
-            rule=entry.rule,
-            receipt=entry.receipt,
-            partner=entry.partner,
-            next=next_step(entry.state),
-        )
-        for entry in page.items
-    ]
-    return Timeline(items=lines, next_cursor=page.next_cursor)
 
 
 def _bad_cursor() -> Unprocessable:

@@ -3,18 +3,20 @@
 import uuid
 from collections.abc import Awaitable, Callable
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response, params
 from pydantic import JsonValue, ValidationError
 
 from api.bodies import OptionalJsonObject, parse
 from api.cases import case_in_scope
 from api.database import transaction
-from api.dependencies import ApiDependencies, Deps, Staff
+from api.dependencies import ApiDependencies, Deps, Staff, a_supervisor
+from api.etags import Seen, etag_of
 from api.journeys_client import CommandRefused, JourneysUnavailable, NoRunningJourney
 from api.once import answer_once, fingerprint_of, update_id_of
 from api.openapi import takes
 from api.paths import IdempotencyKey, JourneyId
 from api.problems import (
+    CaseChanged,
     CommandForbidden,
     FieldError,
     NotStartedYet,
@@ -22,18 +24,37 @@ from api.problems import (
     Unprocessable,
     documented,
 )
+from api.timelines import line_of
 from api.tokens import Caller
 from api.validation import field_errors
-from domain.commands import COMMANDS, Command, CommandAnswer, ExtendDeadline, Order, RecordEvidence
+from domain.commands import (
+    CASE_CHANGED,
+    COMMANDS,
+    Choose,
+    Command,
+    CommandAnswer,
+    ExtendDeadline,
+    Order,
+    RecordEvidence,
+)
 from domain.events import DATA_OF
 from domain.masking import without_personal_numbers_in
 from domain.stages import Stage
-from store.caseload import CaseView
+from store.caseload import CaseView, timeline
+from store.pages import cursor_of
 
 router = APIRouter(prefix="/v1/journeys/{journey_id}", tags=["caseworkers"])
 
 JOURNEY_CLOSED = "journey.closed"
 """`domain.md`, after close: a closed journey takes no command."""
+
+MOST_CHANGES_TOLD = 50
+"""Lines of the timeline that whoever came too late is told at most."""
+
+FOR_ONE_ROLE: dict[type[Command], tuple[params.Depends, ...]] = {
+    Choose: (Depends(a_supervisor),),
+}
+"""Commands that not every member of staff may give."""
 
 Endpoint = Callable[..., Awaitable[Response]]
 
@@ -72,22 +93,24 @@ def _invalid(*errors: FieldError) -> Unprocessable:
 
 
 async def give(
-    deps: ApiDependencies, caller: Caller, journey_id: str, command: Command, update_id: str
+    deps: ApiDependencies, caller: Caller, journey_id: str, order: Order, update_id: str
 ) -> CommandAnswer:
-    """The journey's own answer to a command.
+    """The journey's own answer to an order.
 
     Raises:
+        CaseChanged: the journey went on since the caller looked; nothing changed.
         NotFound: there is no such journey in the caller's region.
         CommandForbidden: a rule forbids it, or the journey is closed; nothing changed.
         NotStartedYet: the journey is accepted but not running yet.
         Unavailable: no answer; the same key again is safe.
     """
     _must_be_open(await _case(deps, caller, journey_id))
-    order = Order(command=command, by=caller.actor)
     try:
         return await deps.journeys.command(journey_id, order, update_id)
     except CommandRefused as refused:
         refusal = refused.refusal
+        if refusal.rule == CASE_CHANGED and order.seen is not None:
+            raise await _changed(deps, caller, journey_id, order.seen) from None
         raise CommandForbidden(
             refusal.detail or "the journey refused the command",
             rule=refusal.rule,
@@ -101,6 +124,19 @@ async def give(
         raise Unavailable(
             f"{unavailable}; ask again under the same Idempotency-Key to learn what became of it"
         ) from None
+
+
+async def _changed(
+    deps: ApiDependencies, caller: Caller, journey_id: str, seen: int
+) -> CaseChanged:
+    async with transaction(deps.engine, deps.limits.database_answer) as connection:
+        case = await case_in_scope(connection, caller.region, journey_id)
+        since = await timeline(connection, journey_id, MOST_CHANGES_TOLD, cursor_of(seen))
+    return CaseChanged(
+        "look at what changed, and decide again",
+        sequence=case.sequence,
+        changes=[line_of(entry) for entry in since.items],
+    )
 
 
 async def _case(deps: ApiDependencies, caller: Caller, journey_id: str) -> CaseView:
@@ -121,19 +157,21 @@ def _must_be_open(case: CaseView) -> None:
 def _endpoint(kind: type[Command]) -> Endpoint:
     name = str(kind.model_fields["name"].default)
 
-    async def endpoint(
+    async def endpoint(  # noqa: PLR0917 (called by FastAPI, by name)
         caller: Staff,
         journey_id: JourneyId,
         body: OptionalJsonObject,
         deps: Deps,
+        seen: Seen,
         key: IdempotencyKey = None,
     ) -> Response:
-        command = command_of(kind, body.content)
-        fingerprint = fingerprint_of(f"POST /v1/journeys/{journey_id}/{name}", body.raw)
+        order = Order(command=command_of(kind, body.content), by=caller.actor, seen=seen)
+        known = "" if seen is None else f" {etag_of(seen)}"
+        fingerprint = fingerprint_of(f"POST /v1/journeys/{journey_id}/{name}{known}", body.raw)
         update_id = update_id_of(caller, key or uuid.uuid4().hex, fingerprint)
 
         async def answer() -> str:
-            return (await give(deps, caller, journey_id, command, update_id)).model_dump_json()
+            return (await give(deps, caller, journey_id, order, update_id)).model_dump_json()
 
         if key is None:
             return Response(await answer(), media_type="application/json")
@@ -154,7 +192,8 @@ for _kind in COMMANDS:
         methods=["POST"],
         name=_name,
         response_model=CommandAnswer,
-        responses=documented(400, 401, 403, 404, 409, 413, 415, 422, 503),
+        dependencies=FOR_ONE_ROLE.get(_kind, ()),
+        responses=documented(400, 401, 403, 404, 409, 412, 413, 415, 422, 503),
         summary=f"Command: {_name}",
         description=_kind.__doc__,
         openapi_extra=takes(_kind, required=_needs_a_body(_kind)),

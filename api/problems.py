@@ -6,6 +6,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, Field
 
+from api.timelines import TimelineLine
+from domain.commands import CASE_CHANGED
 from domain.stages import Stage, State
 
 MEDIA_TYPE = "application/problem+json"
@@ -47,6 +49,7 @@ class ProblemDetails(BaseModel):
     errors: list[FieldError] | None = None
     journey_id: str | None = None
     receipt: str | None = None
+    changes: list[TimelineLine] | None = None
 
 
 class Problem(Exception):
@@ -178,6 +181,31 @@ class CommandForbidden(Problem):
     title = "The journey's state forbids this"
 
 
+class CaseChanged(Problem):
+    """The journey went on since the caller looked: rule `case.changed`.
+
+    Args:
+        sequence: the line that the journey is at now.
+        changes: its timeline since, oldest first.
+    """
+
+    status = 412
+    code = "case_changed"
+    title = "The case has changed since you looked"
+
+    def __init__(self, detail: str, *, sequence: int, changes: list[TimelineLine]) -> None:
+        super().__init__(detail, rule=CASE_CHANGED)
+        self._sequence = sequence
+        self._changes = changes
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"ETag": f'"{self._sequence}"'}
+
+    def details(self, request_id: str) -> ProblemDetails:
+        return super().details(request_id).model_copy(update={"changes": self._changes})
+
+
 class PersonRuleForbids(Problem):
     """Personal data can't be shown or erased like this; `rule` says by which rule."""
 
@@ -227,12 +255,29 @@ class AddressTooLong(Problem):
     title = "The address is too long"
 
 
+class BodyTooSlow(Problem):
+    """The body did not come in time; the connection is closed."""
+
+    status = 408
+    code = "body_too_slow"
+    title = "The body came too slowly"
+    retryable = True
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {**super().headers, "Connection": "close"}
+
+
 class BodyTooLarge(Problem):
-    """The body is over the limit; nothing of it was read further."""
+    """The body is over the limit; nothing of it was read further, and the connection is closed."""
 
     status = 413
     code = "body_too_large"
     title = "The body is too large"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Connection": "close"}
 
 
 class UnsupportedMedia(Problem):
@@ -311,14 +356,17 @@ def documented(*statuses: int) -> dict[int | str, dict[str, object]]:
     """The OpenAPI responses of a route that answers with these problems.
 
     414 is always among them, 429 wherever 401 is: whoever has to say who she is can ask too often.
+    408 is wherever 413 is: a body can be too slow as well as too large.
     """
     titles = {
         400: "The body can't be read",
         401: "No token or signature, or none that is accepted",
         403: "Known, but not permitted",
         404: "Not there, or not yours to see",
+        408: "The body came too slowly; the connection is closed",
         409: "The state forbids it",
-        413: "The body is too large",
+        412: "It has changed since you looked; `changes` tells how",
+        413: "The body is too large; the connection is closed",
         414: "The address is too long, or has too many parameters",
         415: "Not a media type that is taken here",
         422: "Not valid; `errors` says what and where",
@@ -329,5 +377,13 @@ def documented(*statuses: int) -> dict[int | str, dict[str, object]]:
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
     return {
         status: {"description": titles[status], "content": content}
-        for status in sorted({*statuses, *((429,) if 401 in statuses else ()), 414, 500})
+        for status in sorted(
+            {
+                *statuses,
+                *((429,) if 401 in statuses else ()),
+                *((408,) if 413 in statuses else ()),
+                414,
+                500,
+            }
+        )
     }
