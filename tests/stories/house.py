@@ -26,6 +26,7 @@ from partners.sandbox.app import create_sandbox
 from partners.sandbox.settings import SandboxSettings
 from policies.calendar import RegionCalendar
 from policies.loader import load_catalog, load_policies
+from processes.cohorts import CohortOpener, CohortPace, OpeningRules
 from processes.demo.partners import read_partners
 from processes.relay import Relay
 from processes.relay_pace import Pace
@@ -33,6 +34,7 @@ from processes.sandbox import ISSUER
 from processes.settings import Settings
 from processes.worker import journey_activities, service_clients, workers
 from store.database import create_engine
+from store.held_calls import HeldCalls
 from store.planning import PostgresPlanning
 from store.records import PostgresJournal
 from store.registry import save_partners
@@ -85,8 +87,13 @@ class RelayTask:
     async def _run(self, stop: asyncio.Event) -> None:
         engine = create_engine(self._database_url, pool_size=6)
         pace = Pace(starts_per_second=100, poll=timedelta(seconds=0.2))
+        catalog = load_catalog()
+        rules = OpeningRules(catalog, load_policies(catalog=catalog))
+        opener = CohortOpener(engine, VAULT, rules, CohortPace(rows_per_second=100))
         try:
-            await Relay(engine, self._temporal, VAULT, pace).run(stop)
+            async with asyncio.TaskGroup() as loops:
+                loops.create_task(Relay(engine, self._temporal, VAULT, pace).run(stop))
+                loops.create_task(opener.run(stop))
         finally:
             await engine.dispose()
 
@@ -164,7 +171,8 @@ class House:
         engine = create_engine(self.database_url)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(engine.dispose)
-            services = await stack.enter_async_context(service_clients(settings))
+            gate = HeldCalls(engine, soonest=timedelta(seconds=0.5))
+            services = await stack.enter_async_context(service_clients(settings, gate))
             journeys = journey_activities(
                 PostgresJournal(engine), PostgresPlanning(engine, load_catalog()), RegionCalendar()
             )
