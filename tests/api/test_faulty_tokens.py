@@ -1,31 +1,13 @@
 """Whatever is wrong with a token, its bearer learns the same: nothing."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.api.conftest import client_of
 from tests.api.faulty_tokens import FAULTY
 from tests.api.issuer import Issuer
-
-
-@contextmanager
-def statements(engine: AsyncEngine) -> Iterator[list[str]]:
-    """What the database is asked meanwhile."""
-    asked: list[str] = []
-
-    def remember(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        asked.append(statement)
-
-    event.listen(engine.sync_engine, "before_cursor_execute", remember)
-    try:
-        yield asked
-    finally:
-        event.remove(engine.sync_engine, "before_cursor_execute", remember)
+from tests.api.statements import statements
 
 
 @pytest.mark.parametrize("faulty", FAULTY)

@@ -1,0 +1,45 @@
+"""A body for each operation that takes one, with which it would be carried out."""
+
+import json
+from collections.abc import Callable
+from uuid import uuid4
+
+from tests.api.access_table import JOURNEY, PERSON, Operation
+from tests.api.partners import an_event, as_body
+from tests.api.people import a_journey
+from tests.api.test_commands import BODIES
+from tests.api.two_regions import DATA, TYPES, Place, Who
+
+Body = Callable[[Place, Who], dict[str, object]]
+
+
+def _opening(place: Place, who: Who) -> dict[str, object]:
+    return a_journey(home_region=who.region if len(who.region) == 6 else place.region)
+
+
+def _event(place: Place, who: Who) -> dict[str, object]:
+    partner = who.partner or place.partner
+    return an_event(partner, id=f"ev-{uuid4().hex}", type=TYPES[partner], data=DATA[partner])
+
+
+def _same(**content: object) -> Body:
+    return lambda _place, _who: content
+
+
+_BODIES: dict[Operation, Body] = {
+    ("POST", "/v1/events"): _event,
+    ("POST", "/v1/journeys"): _opening,
+    ("POST", "/v1/persons/find"): lambda place, _: {"id_number": place.person["id_number"]},
+    ("POST", f"{PERSON}/reveal"): _same(fields=["name"], purpose="she asked for it"),
+    ("POST", f"{PERSON}/erase"): _same(reason="she asked for it"),
+    **{("POST", f"{JOURNEY}/{command}"): _same(**content) for command, content in BODIES.items()},
+}
+
+
+def body_of(operation: Operation, place: Place, who: Who) -> bytes:
+    """The body as it is sent; empty where the operation takes none."""
+    make = _BODIES.get(operation)
+    if make is None:
+        return b""
+    content = make(place, who)
+    return as_body(content) if operation[1] == "/v1/events" else json.dumps(content).encode()

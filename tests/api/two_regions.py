@@ -1,0 +1,129 @@
+"""Two districts and two partners with trainees, events and cases of their own."""
+
+from dataclasses import dataclass, field
+
+import httpx
+from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain.commands import Role
+from tests.api.conftest import client_of
+from tests.api.faulty_tokens import FAULTY
+from tests.api.issuer import Issuer
+from tests.api.partners import an_event, as_body, signed
+from tests.api.people import a_journey, a_person
+from tests.api.test_reading_journeys import record
+
+CITY, DISTRICT, SIBLING = "4403", "440305", "440306"
+SENDER, OTHER_PARTNER = "provider-sz-01", "center-sz-01"
+FORGED = "a key of one's own"
+MISSING = {
+    "journey_id": "jn_" + "0" * 32,
+    "event_id": "rc_" + "0" * 32,
+    "person_ref": "pr_" + "0" * 32,
+}
+"""Ids of the right form that name nothing."""
+
+
+@dataclass(frozen=True)
+class Who:
+    """A caller: with a token of a role, with a faulty one, with a signature, or with nothing."""
+
+    name: str
+    role: Role | None = None
+    region: str = ""
+    partner: str = ""
+    faulty: bool = False
+    signs: bool = False
+
+    def headers(self, issuer: Issuer, body: bytes) -> dict[str, str]:
+        """What she sends along with this body."""
+        if self.signs:
+            return signed(body, self.partner)
+        content = {"content-type": "application/json"} if body else {}
+        if self.faulty:
+            return content | {"Authorization": f"Bearer {FAULTY[FORGED](issuer)}"}
+        if self.role is None:
+            return content
+        token = issuer.token(
+            self.role.value, sub=self.subject, region=self.region, partner=self.partner
+        )
+        return content | {"Authorization": f"Bearer {token}"}
+
+    @property
+    def subject(self) -> str:
+        """Her account's id."""
+        return self.name.replace(" ", "-")
+
+
+CALLERS = (
+    Who("nobody"),
+    Who("a forger", faulty=True),
+    *(
+        Who(f"a {role} of the {place}", role, region)
+        for role in (Role.CASEWORKER, Role.SUPERVISOR, Role.AUDITOR)
+        for place, region in (("district", DISTRICT), ("sibling", SIBLING), ("city", CITY))
+    ),
+    Who("an auditor of the nation", Role.AUDITOR),
+    Who("an operator", Role.OPERATOR),
+    Who("the sender", Role.PARTNER, partner=SENDER),
+    Who("another partner", Role.PARTNER, partner=OTHER_PARTNER),
+    Who("the sender by signature", partner=SENDER, signs=True),
+    Who("another partner by signature", partner=OTHER_PARTNER, signs=True),
+)
+
+
+@dataclass
+class Place:
+    """What belongs to one district and one partner: ids by the name that paths give them."""
+
+    region: str
+    partner: str
+    ids: dict[str, str] = field(default_factory=dict)
+    person: dict[str, object] = field(default_factory=dict)
+
+    def told_apart(self) -> set[str]:
+        """Whatever in an answer would show that something of this place exists."""
+        numbers = {str(self.person["id_number"]), str(self.person["phone"])}
+        return set(self.ids.values()) | numbers | {f"ev-of-{self.region}"}
+
+
+async def fill(
+    app: FastAPI, engine: AsyncEngine, issuer: Issuer, region: str, partner: str
+) -> Place:
+    """A district with a trainee, her journey and its journal, and a partner's event about it."""
+    place = Place(region, partner, person=a_person())
+    async with client_of(app, issuer.token("caseworker", region=region, sub=region)) as client:
+        opened = _made(
+            await client.post(
+                "/v1/journeys", json=a_journey(person=place.person, home_region=region)
+            )
+        )
+    place.ids |= {"journey_id": opened["id"], "person_ref": opened["person_ref"]}
+    await record(engine, opened["id"])
+    body = as_body(
+        an_event(partner, id=f"ev-of-{region}", subject=opened["id"], type=TYPES[partner])
+        | {"data": DATA[partner]}
+    )
+    async with client_of(app) as client:
+        receipt = _made(
+            await client.post("/v1/events", content=body, headers=signed(body, partner))
+        )
+    place.ids["event_id"] = receipt["receipt"]
+    return place
+
+
+TYPES = {
+    SENDER: "journeyman.enrollment.confirmed.v1",
+    OTHER_PARTNER: "journeyman.assessment.scheduled.v1",
+}
+DATA: dict[str, dict[str, object]] = {
+    SENDER: {"enrollment_ref": "enr-1", "cohort": "2026-03"},
+    OTHER_PARTNER: {"booking_ref": "b-1", "attempt": 1, "at": "2026-05-01T09:00:00+08:00"},
+}
+
+
+def _made(answer: httpx.Response) -> dict[str, str]:
+    assert answer.is_success, answer.text
+    made: dict[str, str] = answer.json()
+    return made
