@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
+SEEDS ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test test-long lint format bench docs lock clean
+.PHONY: help up demo test test-long faults lint format bench docs lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -35,6 +36,9 @@ test: $(VENV)/.ready ## every test
 
 test-long: $(VENV)/.ready ## the long runs: thousands of orders and events
 	@$(BIN)/pytest -m slow
+
+faults: $(VENV)/.ready ## every process killed, partners cut off, servers away: SEEDS=5 seeds
+	@$(BIN)/python -m tests.faults.harness --seeds $(SEEDS)
 
 lint: $(VENV)/.ready ## format, lint, types, import contracts, workflow rules
 	@$(BIN)/ruff format --check .

@@ -1,0 +1,21 @@
+"""The rules of a house under fault: the nation's, with calls that are tried again at once.
+
+No deadline may pass while a killed process comes back, or a journey would rightly take another way
+than the one it is compared with; so they are the nation's, in days.
+"""
+
+from pathlib import Path
+
+from tests.policies.folders import DEMO, write
+
+PROGRAM = "demo"
+SUBSIDIZED = "demo-subsidized"
+"""Its plans wait for a caseworker's approval."""
+
+_CALLS = {"answer_within": "4 s", "retry_at_most_every": "1 s", "down_after": "60 min"}
+
+
+def write_rules(folder: Path) -> Path:
+    """Write the rules into a new folder; returns it."""
+    folder.mkdir()
+    return write(folder, demo={**DEMO, "calls": _CALLS})
