@@ -12,6 +12,8 @@ PARTNER_REFUSED = "PartnerRefused"
 """Non-retryable; details: code, detail."""
 PARTNER_UNAVAILABLE = "PartnerUnavailable"
 """Retried for as long as it takes."""
+PARTNER_PAUSED = "PartnerPaused"
+"""Retried when the gate says so (`activities.calls`)."""
 
 
 @asynccontextmanager

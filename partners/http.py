@@ -10,6 +10,8 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from domain.model import Word, bounded
+from domain.outgoing import OutgoingRules
+from partners.outgoing_guard import GuardedTransport
 from partners.ports import PartnerRefused, PartnerUnavailable
 from partners.requests import Cancel, Standing
 
@@ -46,17 +48,31 @@ class ServiceClient:
 
     Redirects are not followed, proxies and credentials of the environment are not used. Close it
     when done (`async with` does).
+
+    Args:
+        base_url: where the service answers.
+        limits: how long, how much and how many at once.
+        outgoing: where calls may go; None for a service of our own machine, as the sandbox is.
     """
 
-    def __init__(self, base_url: str, limits: CallLimits | None = None) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        limits: CallLimits | None = None,
+        outgoing: OutgoingRules | None = None,
+    ) -> None:
         self._limits = limits or CallLimits()
-        self._http = httpx.AsyncClient(
-            base_url=base_url.rstrip("/"),
-            timeout=httpx.Timeout(self._limits.answer_s, connect=self._limits.connect_s),
+        carrier: httpx.AsyncBaseTransport = httpx.AsyncHTTPTransport(
             limits=httpx.Limits(
                 max_connections=self._limits.connections,
                 max_keepalive_connections=self._limits.connections,
             ),
+            trust_env=False,
+        )
+        self._http = httpx.AsyncClient(
+            base_url=base_url.rstrip("/"),
+            timeout=httpx.Timeout(self._limits.answer_s, connect=self._limits.connect_s),
+            transport=carrier if outgoing is None else GuardedTransport(outgoing, carrier),
             headers={"accept": "application/json", "accept-encoding": "identity"},
             follow_redirects=False,
             trust_env=False,

@@ -21,6 +21,8 @@ from pydantic import (
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from domain.outgoing import OutgoingRules, outgoing_rules
+
 PREFIX = "JOURNEYMAN_"
 LOCAL_ISSUER = "journeyman-local"
 """The issuer of the embedded run's tokens; nobody is to trust it anywhere else."""
@@ -50,6 +52,12 @@ def _database_address(value: SecretStr) -> SecretStr:
     return SecretStr(url.render_as_string(hide_password=False))
 
 
+def _outgoing_allowed(value: str) -> str:
+    outgoing_rules(value)
+    return value
+
+
+OutgoingAllowed = Annotated[str, AfterValidator(_outgoing_allowed)]
 HttpUrl = Annotated[str, AfterValidator(_http_address)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_address)]
 
@@ -110,6 +118,10 @@ class Settings(BaseModel):
     exam_url: HttpUrl | None = None
     placement_url: HttpUrl | None = None
     """Where each partner service answers; the sandbox where not given."""
+    outgoing_allowed: OutgoingAllowed = ""
+    """Hosts, addresses and networks beside the public ones that partner services may have outside
+    an embedded run, parted by spaces: for a ministry's own network. A host named may be in a
+    private network, a network named may be any."""
     registry_calls_per_second: PerSecond = 50.0
     enrollment_calls_per_second: PerSecond = 50.0
     exam_calls_per_second: PerSecond = 50.0
@@ -225,6 +237,11 @@ class Settings(BaseModel):
         """The address given for a partner service; None where the sandbox stands in."""
         given: str | None = getattr(self, f"{service}_url")
         return given
+
+    @property
+    def outgoing_rules(self) -> OutgoingRules:
+        """Where calls to partners may go outside an embedded run."""
+        return outgoing_rules(self.outgoing_allowed)
 
     def calls_per_second(self, service: Service) -> float:
         """How fast all workers together call a partner service."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from temporalio.client import Client
@@ -11,6 +11,7 @@ from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker import Worker, WorkerDeploymentConfig
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.calls import CallGate
 from activities.planning import PlanningActivities, PlanningPort
 from activities.record import CalendarPort, JournalPort, RecordActivities
 from activities.services import (
@@ -22,7 +23,7 @@ from activities.services import (
 from domain.addresses import JOURNEY_QUEUE, service_queue
 from partners.enrollment.client import EnrollmentClient
 from partners.exam.client import ExamClient
-from partners.http import CallLimits
+from partners.http import CallLimits, ServiceClient
 from partners.placement.client import PlacementClient
 from partners.ports import EnrollmentPort, ExamPort, PlacementPort, RegistryPort
 from partners.registry.client import RegistryClient
@@ -33,6 +34,7 @@ from processes.deployment import deployment, promote, version
 from processes.settings import Settings
 from processes.temporal_client import connect_temporal
 from store.database import create_engine
+from store.held_calls import HeldCalls
 from store.planning import PostgresPlanning
 from store.records import PostgresJournal
 from workflows.journey import Journey
@@ -60,6 +62,7 @@ def journey_runner() -> SandboxedWorkflowRunner:
 
 
 Activities = Sequence[Callable[..., Any]]
+_ClientT = TypeVar("_ClientT", bound=ServiceClient)
 
 
 def journey_activities(
@@ -70,13 +73,17 @@ def journey_activities(
 
 
 def service_activities(
-    registry: RegistryPort, enrollment: EnrollmentPort, exam: ExamPort, placement: PlacementPort
+    registry: RegistryPort,
+    enrollment: EnrollmentPort,
+    exam: ExamPort,
+    placement: PlacementPort,
+    gate: CallGate,
 ) -> dict[Service, Activities]:
-    """The calls to each partner service."""
-    seats, sittings = EnrollmentActivities(enrollment), ExamActivities(exam)
-    jobs = PlacementActivities(placement)
+    """The calls to each partner service, each through the gate."""
+    seats, sittings = EnrollmentActivities(enrollment, gate), ExamActivities(exam, gate)
+    jobs = PlacementActivities(placement, gate)
     return {
-        "registry": [RegistryActivities(registry).check_eligibility],
+        "registry": [RegistryActivities(registry, gate).check_eligibility],
         "enrollment": [seats.request_enrollment, seats.cancel_enrollment],
         "exam": [sittings.book_sitting, sittings.cancel_booking],
         "placement": [jobs.find_vacancies, jobs.make_referral, jobs.cancel_referral],
@@ -84,18 +91,30 @@ def service_activities(
 
 
 @asynccontextmanager
-async def service_clients(settings: Settings) -> AsyncIterator[dict[Service, Activities]]:
-    """The calls to each partner service over HTTP, with a connection pool each."""
+async def service_clients(
+    settings: Settings, gate: CallGate
+) -> AsyncIterator[dict[Service, Activities]]:
+    """The calls to each partner service over HTTP, with a connection pool each.
+
+    Outside an embedded run they reach public addresses only, and what the settings allow besides;
+    the sandbox, which stands in where no service is named, is on this machine.
+    """
     limits = CallLimits(
         answer_s=settings.service_answer_within, connections=settings.service_calls_at_once
     )
+
+    def made(kind: type[_ClientT], service: Service) -> _ClientT:
+        guarded = not settings.is_embedded and settings.named_service_url(service) is not None
+        rules = settings.outgoing_rules if guarded else None
+        return kind(settings.service_url(service), limits, rules)
+
     async with (
-        RegistryClient(settings.service_url("registry"), limits) as registry,
-        EnrollmentClient(settings.service_url("enrollment"), limits) as enrollment,
-        ExamClient(settings.service_url("exam"), limits) as exam,
-        PlacementClient(settings.service_url("placement"), limits) as placement,
+        made(RegistryClient, "registry") as registry,
+        made(EnrollmentClient, "enrollment") as enrollment,
+        made(ExamClient, "exam") as exam,
+        made(PlacementClient, "placement") as placement,
     ):
-        yield service_activities(registry, enrollment, exam, placement)
+        yield service_activities(registry, enrollment, exam, placement, gate)
 
 
 def workers(
@@ -150,7 +169,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     )
     async with AsyncExitStack() as stack:
         stack.push_async_callback(engine.dispose)
-        services = await stack.enter_async_context(service_clients(settings))
+        services = await stack.enter_async_context(service_clients(settings, HeldCalls(engine)))
         journeys = journey_activities(
             PostgresJournal(engine),
             PostgresPlanning(engine, load_catalog(settings.catalog_folder)),

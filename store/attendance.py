@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.events import AttendanceSummary
 from domain.journal import ReceiptStatus
 from store.intake_tables import TO_FOLD, inbox
+from store.pauses import GOES_ON
 from store.sealed_events import Unreadable, put_away, read_data
 from store.tables import attendance, journeys
 from store.vault import Vault
@@ -63,7 +64,7 @@ class Verdict:
 _ONE_AT_A_TIME = select(func.pg_try_advisory_xact_lock(func.hashtextextended("attendance", 2)))
 _OLDEST = (
     select(inbox)
-    .where(text(TO_FOLD))
+    .where(text(TO_FOLD), text(GOES_ON))
     .order_by(inbox.c.arrival)
     .limit(bindparam("at_most"))
     .subquery()

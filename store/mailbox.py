@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.events import Delivery, EventType
+from store.pauses import GOES_ON
 from store.sealed_events import Unreadable, put_away, read_data
 from store.vault import Vault
 
@@ -32,7 +33,7 @@ class Mail:
 
 
 _LEASE = text(
-    """
+    f"""
     WITH waiting AS (
         SELECT journey_id, min(arrival) AS oldest
         FROM (
@@ -40,6 +41,7 @@ _LEASE = text(
             FROM inbox JOIN mailboxes ON mailboxes.journey_id = inbox.journey_id
             WHERE inbox.status = 'received' AND inbox.journey_id IS NOT NULL
                 AND inbox.type <> 'journeyman.attendance.summary.v1'
+                AND {GOES_ON}
                 AND mailboxes.leased_until < clock_timestamp()
                 AND NOT EXISTS (
                     SELECT 1 FROM outbox WHERE outbox.journey_id = inbox.journey_id
@@ -62,13 +64,13 @@ _LEASE = text(
     FROM free
     WHERE mailboxes.journey_id = free.journey_id
     RETURNING mailboxes.journey_id, mailboxes.token
-    """
+    """  # noqa: S608
 ).bindparams(bindparam("lease", type_=Interval))
 _OF_EACH = bindparam("at_most", type_=Integer)
 _JOURNEYS = bindparam("journeys", type_=ARRAY(Text))
 _TOKENS = bindparam("tokens", type_=ARRAY(BigInteger))
 _READ = text(
-    """
+    f"""
     SELECT mail.*
     FROM unnest(:journeys) AS held(journey_id)
     CROSS JOIN LATERAL (
@@ -76,12 +78,12 @@ _READ = text(
             sealed
         FROM inbox
         WHERE inbox.journey_id = held.journey_id AND status = 'received'
-            AND type <> 'journeyman.attendance.summary.v1'
+            AND type <> 'journeyman.attendance.summary.v1' AND {GOES_ON}
         ORDER BY arrival
         LIMIT :at_most
     ) AS mail
     ORDER BY mail.arrival
-    """
+    """  # noqa: S608
 ).bindparams(_JOURNEYS, _OF_EACH)
 _DELIVERED = text(
     """
@@ -122,9 +124,9 @@ async def lease_mail(
 ) -> tuple[Mail, ...]:
     """What waits for at most so many journeys, those that wait longest first.
 
-    Left out: journeys that another relay holds, and those whose start line still waits. The
-    connection commits by itself: the lease stands before the mail is read. What can't be unsealed
-    or read goes into quarantine as `undeliverable`.
+    Left out: journeys that another relay holds, those whose start line still waits, and what comes
+    from a paused partner. The connection commits by itself: the lease stands before the mail is
+    read. What can't be unsealed or read goes into quarantine as `undeliverable`.
     """
     leased = await connection.execute(
         _LEASE,

@@ -12,9 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from store.intake_tables import UNSORTED, inbox
 from store.quarantine import lock_subjects
 
+from store.pauses import GOES_ON
 _WAITING = (
     select(inbox.c.receipt, inbox.c.subject)
-    .where(text(UNSORTED))
+    .where(text(UNSORTED), text(GOES_ON))
     .order_by(inbox.c.arrival)
     .limit(bindparam("at_most"))
 )

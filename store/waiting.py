@@ -6,6 +6,7 @@ from sqlalchemy import exists, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.intake_tables import TO_DELIVER, TO_FOLD, UNSORTED, inbox
+from store.pauses import GOES_ON
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Waiting:
 
 _LOOK = select(
     *(
-        exists(select(inbox.c.receipt).where(text(queue))).label(name)
+        exists(select(inbox.c.receipt).where(text(queue), text(GOES_ON))).label(name)
         for name, queue in (
             ("unsorted", UNSORTED),
             ("to_fold", TO_FOLD),
@@ -30,6 +31,7 @@ _LOOK = select(
 
 
 async def what_waits(connection: AsyncConnection) -> Waiting:
-    """Look into the queues; each answer costs one step into a partial index."""
+    """Look into the queues; each answer costs one step into a partial index, and past what a pause
+    keeps."""
     row = (await connection.execute(_LOOK)).one()
     return Waiting(unsorted=row.unsorted, to_fold=row.to_fold, to_deliver=row.to_deliver)

@@ -8,11 +8,14 @@ Every fake is told what comes next and remembers what came:
     exam.calls                                         # all calls, failed ones and repeats too
     exam.effects                                       # idempotency key -> the effect it had
     exam.ref_of(key), exam.last(BookSitting)
+
+Beside them, the gate that holds the calls to paused partners.
 """
 
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TypeVar
 
 from domain.model import Word
@@ -178,3 +181,23 @@ class FakePlacement(Fake):
 
     async def cancel(self, request: Cancel) -> None:
         await self._cancel(request)
+
+
+@dataclass
+class FakeGate:
+    """Implements `CallGate`: holds the calls to paused partners, and remembers who asked."""
+
+    paused: set[str] = field(default_factory=set)
+    wait: timedelta = timedelta(seconds=1)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    under_way: set[tuple[str, str]] = field(default_factory=set)
+
+    async def ask(self, partner: str, call: str) -> timedelta | None:
+        self.asked.append((partner, call))
+        if partner in self.paused:
+            return self.wait
+        self.under_way.add((partner, call))
+        return None
+
+    async def leave(self, partner: str, call: str) -> None:
+        self.under_way.remove((partner, call))

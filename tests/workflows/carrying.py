@@ -28,7 +28,7 @@ from domain.stages import Pathway, State
 from policies.loader import load_catalog, load_policies
 from processes.settings import Settings
 from processes.worker import journey_activities, service_activities, workers
-from tests.partners.fakes import FakeEnrollment, FakeExam, FakePlacement, FakeRegistry
+from tests.partners.fakes import FakeEnrollment, FakeExam, FakeGate, FakePlacement, FakeRegistry
 from tests.workflows.journals import FakeJournal
 from workflows.journey import Journey, JourneyResult
 from workflows.memory import JourneyMemory
@@ -112,6 +112,7 @@ class World:
     registry: FakeRegistry = field(default_factory=FakeRegistry)
     enrollment: FakeEnrollment = field(default_factory=FakeEnrollment)
     exam: FakeExam = field(default_factory=FakeExam)
+    gate: FakeGate = field(default_factory=FakeGate)
     calendar: CalendarPort = field(default_factory=EveryDay)
     placement: FakePlacement = field(
         default_factory=lambda: FakePlacement(
@@ -136,7 +137,9 @@ class World:
         `worker_journeys_cached=0` lets them read each journey's history anew at every step.
         """
         journeys = journey_activities(self.journal, self.planning, self.calendar)
-        services = service_activities(self.registry, self.enrollment, self.exam, self.placement)
+        services = service_activities(
+            self.registry, self.enrollment, self.exam, self.placement, self.gate
+        )
         async with AsyncExitStack() as stack:
             settings = Settings().model_copy(update=options)
             for worker in workers(self.client, settings, journeys, services, deployed):
