@@ -7,10 +7,10 @@ from api.addresses import BoundedAddress
 from api.cloud_events import CloudEvent
 from api.cohort_views import AskedCohort, CancelCohort
 from api.dependencies import ApiDependencies, Turnstile
+from api.door import Door
 from api.handlers import handle_errors
 from api.metrics import Metrics
 from api.opening import AskedJourney
-from api.partner_book import PartnerBook
 from api.persons import AskedErasing, AskedReveal, AskedSearch
 from api.request_log import RequestLog
 from domain.commands import COMMANDS
@@ -34,13 +34,7 @@ def create_app(deps: ApiDependencies) -> FastAPI:
     app.state.dependencies = deps
     app.state.metrics = metrics
     app.state.turnstile = Turnstile(deps.limits, deps.monotonic)
-    app.state.partner_book = PartnerBook(
-        deps.engine,
-        deps.vault,
-        clock=deps.clock,
-        kept=deps.limits.partner_kept,
-        answer_within=deps.limits.database_answer,
-    )
+    app.state.door = Door(deps, metrics)
     for room in (events, receipts, journeys, cases, commands, cohorts, persons, health):
         app.include_router(room.router)
     handle_errors(app)

@@ -1,14 +1,17 @@
 """Reading a request's body: bounded before it is parsed, and only JSON that we can keep."""
 
+import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated, TypeVar
 
 import orjson
 from fastapi import Depends, Request
 from pydantic import BaseModel, JsonValue, ValidationError
+from starlette.requests import ClientDisconnect
 
 from api.dependencies import Deps
-from api.problems import BodyTooLarge, MalformedBody, Unprocessable, UnsupportedMedia
+from api.problems import BodyTooLarge, BodyTooSlow, MalformedBody, Unprocessable, UnsupportedMedia
 from api.validation import field_errors
 
 DEEPEST = 32
@@ -18,14 +21,27 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 async def read_bounded(request: Request, limit: int) -> bytes:
-    """The body, refused as soon as it is known to be over `limit` bytes.
+    """The body, refused as soon as it is known to be over `limit` bytes or to come too slowly.
 
     Raises:
         BodyTooLarge: by Content-Length before a byte is read, or while the body streams in.
+        BodyTooSlow: it is not complete within `Limits.body_within`.
+        MalformedBody: the client went away.
     """
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and (len(declared) > 12 or int(declared) > limit):
         raise BodyTooLarge(f"at most {limit} bytes are taken")
+    within: timedelta = request.app.state.dependencies.limits.body_within
+    try:
+        async with asyncio.timeout(within.total_seconds()):
+            return await _read_up_to(request, limit)
+    except TimeoutError:
+        raise BodyTooSlow(f"send the body within {within.total_seconds():g} s") from None
+    except ClientDisconnect:
+        raise MalformedBody("the body is not complete") from None
+
+
+async def _read_up_to(request: Request, limit: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():
@@ -33,25 +49,39 @@ async def read_bounded(request: Request, limit: int) -> bytes:
         if size > limit:
             raise BodyTooLarge(f"at most {limit} bytes are taken")
         chunks.append(chunk)
-    return b"".join(chunks)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 def read_json(body: bytes) -> JsonValue:
     """Parse UTF-8 JSON, and refuse what PostgreSQL or a reader of ours could not hold.
 
     Raises:
-        MalformedBody: no JSON, lone surrogates, numbers beyond a double, nested deeper than 32, or
-            a NUL character in a text.
+        MalformedBody: as in `parse_json` and `must_be_keepable`.
+    """
+    value = parse_json(body)
+    must_be_keepable(value)
+    return value
+
+
+def parse_json(body: bytes) -> JsonValue:
+    """Parse UTF-8 JSON.
+
+    Raises:
+        MalformedBody: no JSON, lone surrogates, numbers beyond a double.
     """
     try:
         value: JsonValue = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise MalformedBody(f"no JSON at line {error.lineno} column {error.colno}") from None
-    _must_be_keepable(value, 0)
     return value
 
 
-def _must_be_keepable(value: JsonValue, depth: int) -> None:
+def must_be_keepable(value: JsonValue, depth: int = 0) -> None:
+    """Refuse what PostgreSQL or a reader of ours could not hold.
+
+    Raises:
+        MalformedBody: nested deeper than 32, or a NUL character in a text.
+    """
     if isinstance(value, str):
         if "\0" in value:
             raise MalformedBody("a text holds a NUL character")
@@ -64,10 +94,15 @@ def _must_be_keepable(value: JsonValue, depth: int) -> None:
         for key, inner in value.items():
             if "\0" in key:
                 raise MalformedBody("a name holds a NUL character")
-            _must_be_keepable(inner, depth + 1)
+            must_be_keepable(inner, depth + 1)
     else:
         for inner in value:
-            _must_be_keepable(inner, depth + 1)
+            must_be_keepable(inner, depth + 1)
+
+
+def media_of(request: Request) -> str:
+    """The body's media type in lower case, without parameters such as a charset; "" if unsaid."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def must_be_media(request: Request, media_type: str) -> None:
@@ -76,8 +111,7 @@ def must_be_media(request: Request, media_type: str) -> None:
     Raises:
         UnsupportedMedia: naming the one that is taken.
     """
-    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if given != media_type:
+    if media_of(request) != media_type:
         raise UnsupportedMedia(f"send {media_type}")
 
 

@@ -1,31 +1,42 @@
-"""The attributes of a CloudEvent 1.0 in structured mode, checked one by one."""
+"""The attributes of a CloudEvent 1.0, checked one by one.
+
+An event is the JSON object of structured mode; `api.binary_events` makes one of a binary request.
+"""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, JsonValue
+from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue
 
 from api.problems import FieldError, Unprocessable
 from api.validation import shown
 from domain.model import Ref
 
 MEDIA_TYPE = "application/cloudevents+json"
+BATCH_MEDIA_TYPE = "application/cloudevents-batch+json"
 
 _REFERENCE = re.compile(r"[\x21-\x7e]{1,120}")
 _REFERENCE_WORDS = "1 to 120 printable ASCII characters without a space"
 _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
+_NAME = re.compile(r"[a-z0-9]+")
+_JSON = re.compile(r"application/json *(;.*)?", re.IGNORECASE)
+_LONGEST_SCHEMA = 2000
 
 
 class CloudEvent(BaseModel):
     """A CloudEvent 1.0 in structured mode, as the interface's document describes it.
 
     `type` is `journeyman.` + the event's name + `.v1`; `subject` the journey's id or a reference
-    that partner and Journeyman share; `data` as the type's schema has it.
+    that partner and Journeyman share; `data` as the type's schema has it. Extension attributes are
+    taken and not looked at.
     """
+
+    model_config = ConfigDict(extra="allow")
 
     specversion: Literal["1.0"]
     id: Ref
@@ -35,6 +46,7 @@ class CloudEvent(BaseModel):
     time: AwareDatetime | None = None
     sequence: Ref | None = None
     datacontenttype: Literal["application/json"] = "application/json"
+    dataschema: str | None = None
     data: dict[str, JsonValue]
 
 
@@ -61,17 +73,46 @@ def attributes(event: dict[str, JsonValue]) -> Attributes:
         errors.append(_error(event, "specversion", 'must be "1.0"'))
     if "data_base64" in event:
         errors.append(FieldError(field="data_base64", message="send JSON in `data`"))
-    if event.get("datacontenttype", "application/json") != "application/json":
+    content_type = event.get("datacontenttype")
+    if content_type is not None and not _is_json(content_type):
         errors.append(_error(event, "datacontenttype", "must be application/json"))
+    schema = event.get("dataschema")
+    if schema is not None and not (isinstance(schema, str) and 0 < len(schema) <= _LONGEST_SCHEMA):
+        errors.append(_error(event, "dataschema", f"must be a URI, at most {_LONGEST_SCHEMA} long"))
     required = {name: _reference(event, name, errors) for name in _REQUIRED}
     sequence = None if event.get("sequence") is None else _reference(event, "sequence", errors)
     time = _time(event, errors)
+    errors.extend(_odd_extensions(event))
     if errors:
         raise Unprocessable("the event's attributes are not valid; see errors", errors=errors)
     return Attributes(**required, time=time, sequence=sequence)
 
 
 _REQUIRED = ("id", "source", "type", "subject")
+_OWN = frozenset(CloudEvent.model_fields) | {"data_base64"}
+
+
+def essence(event: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """What makes the event the same one, in whichever mode it comes: no nulls, no media type."""
+    return {
+        name: value
+        for name, value in event.items()
+        if value is not None and name != "datacontenttype"
+    }
+
+
+def _is_json(content_type: JsonValue) -> bool:
+    return isinstance(content_type, str) and _JSON.fullmatch(content_type.strip()) is not None
+
+
+def _odd_extensions(event: dict[str, JsonValue]) -> Iterator[FieldError]:
+    for name, value in event.items():
+        if name in _OWN:
+            continue
+        if not _NAME.fullmatch(name):
+            yield FieldError(field=name[:120], message="must be named by a to z and 0 to 9")
+        elif isinstance(value, dict | list | float):
+            yield FieldError(field=name[:120], message="must be a text, an integer or a boolean")
 
 
 def _reference(event: dict[str, JsonValue], name: str, errors: list[FieldError]) -> str:

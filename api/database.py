@@ -25,9 +25,29 @@ async def transaction(engine: AsyncEngine, within: timedelta) -> AsyncIterator[A
     Raises:
         Unavailable: PostgreSQL is away or does not answer within the given time.
     """
+    async with _answering(within), engine.begin() as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def statement(single: AsyncEngine, within: timedelta) -> AsyncIterator[AsyncConnection]:
+    """A connection on which each statement is a transaction of its own, in one round trip.
+
+    Args:
+        single: an engine with the isolation level AUTOCOMMIT.
+
+    Raises:
+        Unavailable: as in `transaction`. What was asked may have been done all the same.
+    """
+    async with _answering(within), single.connect() as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def _answering(within: timedelta) -> AsyncIterator[None]:
     try:
-        async with asyncio.timeout(within.total_seconds()), engine.begin() as connection:
-            yield connection
+        async with asyncio.timeout(within.total_seconds()):
+            yield
     except (OSError, PoolTimeout):
         raise Unavailable(_AWAY) from None
     except DBAPIError as error:

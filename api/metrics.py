@@ -35,6 +35,12 @@ class Metrics:
             ["status"],
             registry=self._registry,
         )
+        self._variants = Counter(
+            "journeyman_event_variants_total",
+            "Other bodies under an event id that came before: refused, to be looked into",
+            ["partner"],
+            registry=self._registry,
+        )
         self._journeys = Gauge(
             "journeyman_journeys", "Journeys by stage", ["stage"], registry=self._registry
         )
@@ -54,6 +60,10 @@ class Metrics:
     def event_received(self, status: ReceiptStatus) -> None:
         """Count an acknowledged event."""
         self._events.labels(status.value).inc()
+
+    def event_variant(self, partner: str) -> None:
+        """Count another body under a known event id."""
+        self._variants.labels(partner).inc()
 
     def caseload(self, by_stage: Mapping[Stage, int], by_cause: Mapping[StuckCause, int]) -> None:
         """Set how many journeys there are."""

@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from api.cloud_events import BATCH_MEDIA_TYPE, MEDIA_TYPE, CloudEvent
 from api.problems import ProblemDetails
 from domain.commands import COMMANDS
 
@@ -21,6 +22,22 @@ def takes(
     """What a route adds to the document to say that its body is this model."""
     schema = {"$ref": _PLACE + model.__name__}
     return {"requestBody": {"required": required, "content": {media_type: {"schema": schema}}}}
+
+
+def event_bodies() -> dict[str, Any]:
+    """The bodies of the route for events: one event, a batch, or one event's data."""
+    event = {"$ref": _PLACE + CloudEvent.__name__}
+    data = {
+        "type": "object",
+        "description": "Binary mode: the event's data; its attributes are headers named `ce-…`, "
+        "percent-encoded, and `webhook-id` is its id",
+    }
+    content = {
+        MEDIA_TYPE: {"schema": event},
+        BATCH_MEDIA_TYPE: {"schema": {"type": "array", "minItems": 1, "items": event}},
+        "application/json": {"schema": data},
+    }
+    return {"requestBody": {"required": True, "content": content}}
 
 
 def signature_parameters() -> list[dict[str, Any]]:

@@ -206,6 +206,14 @@ class CaseChanged(Problem):
         return super().details(request_id).model_copy(update={"changes": self._changes})
 
 
+class QuarantineForbids(Problem):
+    """An event can't be released or rejected like this; `rule` says by which rule."""
+
+    status = 409
+    code = "quarantine_refused"
+    title = "The event can't be released or rejected like this"
+
+
 class PersonRuleForbids(Problem):
     """Personal data can't be shown or erased like this; `rule` says by which rule."""
 

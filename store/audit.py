@@ -20,6 +20,7 @@ class AuditAction(StrEnum):
     EVENT_RECEIVED = "event.received"
     EVENT_REPEATED = "event.repeated"
     EVENT_VARIANT_REFUSED = "event.variant_refused"
+    EVENT_TYPE_REFUSED = "event.type_refused"
     EVENT_QUARANTINED = "event.quarantined"
     EVENT_RELEASE_ASKED = "event.release_asked"
     EVENT_RELEASED = "event.released"

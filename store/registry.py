@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+import structlog
 from pydantic import JsonValue, TypeAdapter
 from sqlalchemy import Executable, RowMapping, and_, bindparam, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -17,7 +18,9 @@ from store.audit import AuditAction, AuditLine, append
 from store.partner_keys import enter_secrets, revoke_others, usable_at
 from store.partner_tables import partner_keys
 from store.tables import MOMENT, partners
-from store.vault import Vault
+from store.vault import Unsealable, Vault
+
+_log = structlog.get_logger(__name__)
 
 COMMAND_LINE = Actor(id="command-line", role="operator")
 """Whoever may write to the database by hand, as `journeyman partners` does."""
@@ -137,12 +140,17 @@ async def partner_by_source(
     rows = (await connection.execute(_BY_SOURCE, {"source": source, "now": now})).all()
     if not rows:
         return None
-    keys = tuple(
-        PartnerKey(row.key_id, vault.unseal(row.sealed, row.key_id))
-        for row in rows
-        if row.key_id is not None
-    )
-    return partner_of(rows[0]._mapping), keys
+    keys = (_opened(vault, row.key_id, row.sealed) for row in rows if row.key_id is not None)
+    return partner_of(rows[0]._mapping), tuple(key for key in keys if key is not None)
+
+
+def _opened(vault: Vault, key_id: str, sealed: bytes) -> PartnerKey | None:
+    """The key; None, and a warning, where it can't be opened, so that the others still work."""
+    try:
+        return PartnerKey(key_id, vault.unseal(sealed, key_id))
+    except Unsealable:
+        _log.warning("a partner's key can't be unsealed; it is passed over", key_id=key_id)
+        return None
 
 
 async def keys_used(connection: AsyncConnection, used: Mapping[str, datetime]) -> None:

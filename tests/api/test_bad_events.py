@@ -176,11 +176,12 @@ async def test_a_well_signed_event_that_does_not_fit_is_kept_in_quarantine(
 
     assert answer.status_code == 202, answer.text
     assert answer.json()["status"] == "quarantined"
-    assert word in answer.json()["reason"]
+    assert answer.json()["reason"] == "schema"
+    assert word in answer.json()["detail"]
     async with engine.connect() as connection:
         row = (await connection.execute(select(inbox))).one()
     assert (row.status, row.reason) == ("quarantined", "schema")
-    assert row.detail == answer.json()["reason"]
+    assert row.detail == answer.json()["detail"]
     assert open_event(VAULT, row.receipt, row.sealed)[1] == body
 
 

@@ -66,9 +66,9 @@ async def test_an_event_is_not_acknowledged(away: FastAPI) -> None:
 async def test_an_event_is_not_acknowledged_though_its_sender_is_still_known(
     deps: ApiDependencies, away: FastAPI
 ) -> None:
-    book: PartnerBook = create_app(deps).state.partner_book
+    book: PartnerBook = create_app(deps).state.door.book
     await book.find("/partners/provider-sz-01")
-    away.state.partner_book = book
+    away.state.door.book = book
     body = as_body(an_event())
 
     async with client_of(away) as client:
