@@ -23,6 +23,7 @@ NO_SUCH_COHORT = "there is no such cohort"
 _JOURNEY_ID = re.compile(r"jn_[0-9a-f]{32}")
 _PERSON_REF = re.compile(r"pr_[0-9a-f]{32}")
 _COHORT_ID = re.compile(r"co_[0-9a-f]{32}")
+_RECEIPT = re.compile(r"rc_[0-9a-f]{32}")
 _EVENT_ID = re.compile(r"[\x21-\x7e]{1,120}")
 
 
@@ -50,6 +51,14 @@ async def _event_id(
     return event_id
 
 
+async def _receipt_id(
+    receipt: Annotated[str, Path(description="Our receipt, `rc_` and 32 hex digits")],
+) -> str:
+    if not _RECEIPT.fullmatch(receipt):
+        raise NotFound(NO_SUCH_EVENT)
+    return receipt
+
+
 async def _cohort_id(
     cohort_id: Annotated[str, Path(description="The cohort's id, `co_` and 32 hex digits")],
 ) -> str:
@@ -61,6 +70,7 @@ async def _cohort_id(
 JourneyId = Annotated[str, Depends(_journey_id)]
 CohortId = Annotated[str, Depends(_cohort_id)]
 PersonRef = Annotated[str, Depends(_person_ref)]
+ReceiptId = Annotated[str, Depends(_receipt_id)]
 EventId = Annotated[str, Depends(_event_id)]
 
 

@@ -1,26 +1,43 @@
-"""`GET /v1/events/{id}`: what became of an event, for its sender and for the region's staff."""
+"""`GET /v1/events…`: what became of events, for their sender and for the region's staff."""
 
 from datetime import datetime
+from typing import Annotated
 
-from fastapi import APIRouter
-from pydantic import BaseModel
+from fastapi import APIRouter, Query
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.database import transaction
 from api.dependencies import Deps, StaffOrPartner
 from api.paths import NO_SUCH_EVENT, EventId
-from api.problems import NotFound, documented
+from api.problems import FieldError, NotFound, Unprocessable, documented
+from api.tokens import Caller
 from domain.commands import Role
 from domain.journal import ReceiptStatus
+from domain.model import Ref
 from store.caseload import Scope, find_case
+from store.pages import BadCursor
+from store.receipt_history import HistoryFilter, count_receipts, list_receipts
 from store.receipts import ReceiptView, receipt
 
 router = APIRouter(tags=["partners"])
 
 
-class Receipt(BaseModel):
-    """What became of an event, and why.
+def _in_our_time(moment: datetime) -> datetime:
+    if not 1900 <= moment.year <= 2200:
+        raise ValueError("must lie in the years 1900 to 2200")
+    return moment
 
-    `settled_at` once the status is final; `of` is the first receipt where this one is a repeat's.
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_our_time)]
+"""A time with offset that every calendar of ours can hold."""
+
+
+class Receipt(BaseModel):
+    """What became of a delivery, and why: `reason` is a code or words, `detail` more words.
+
+    `delivered_at` is when the journey had it, `settled_at` when its status became final. `of` is
+    the first receipt where this one is a repeat's, or that of another body under the same id;
+    `superseded_by` the receipt of what took its place. `journey_id` is told to staff.
     """
 
     receipt: str
@@ -30,9 +47,103 @@ class Receipt(BaseModel):
     subject: str
     status: ReceiptStatus
     reason: str
+    detail: str
     received_at: datetime
+    delivered_at: datetime | None
     settled_at: datetime | None
     of: str | None
+    superseded_by: str | None
+    journey_id: str | None
+
+
+class Receipts(BaseModel):
+    """A page of receipts, newest first; `next_cursor` None at its end."""
+
+    items: list[Receipt]
+    next_cursor: str | None
+
+
+class Counts(BaseModel):
+    """How many deliveries there are of each status, repeats among the duplicates."""
+
+    total: int
+    by_status: dict[ReceiptStatus, int]
+
+
+class CountsQuery(BaseModel):
+    """What the history can be narrowed to.
+
+    `reason` is a code such as `unknown_subject`; `received_from` is included, `received_to` is not;
+    `journey_id` is for staff.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: Ref | None = None
+    status: ReceiptStatus | None = None
+    reason: Ref | None = None
+    subject: Ref | None = None
+    journey_id: Ref | None = None
+    received_from: Moment | None = None
+    received_to: Moment | None = None
+
+    def of(self, caller: Caller) -> HistoryFilter:
+        """The store's filter: a partner sees what it sent, staff the events of their journeys.
+
+        Raises:
+            Unprocessable: a partner asks by a journey's id.
+        """
+        if caller.role is Role.PARTNER:
+            if self.journey_id is not None:
+                wrong = FieldError(field="journey_id", message="is for staff; filter by `subject`")
+                raise Unprocessable("the request is not valid; see errors", errors=[wrong])
+            whose = {"partner": caller.partner}
+        else:
+            whose = {"region": caller.region}
+        return HistoryFilter(**whose, **self.model_dump(exclude={"limit", "cursor"}))
+
+
+class HistoryQuery(CountsQuery):
+    """The same, and which page."""
+
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: Annotated[str | None, Field(max_length=400, pattern=r"^[A-Za-z0-9_=-]+$")] = None
+
+
+@router.get(
+    "/v1/events",
+    response_model=Receipts,
+    responses=documented(401, 403, 422, 503),
+    summary="The history of deliveries: each event, repeat and variant, newest first",
+)
+async def list_history(
+    caller: StaffOrPartner, query: Annotated[HistoryQuery, Query()], deps: Deps
+) -> Receipts:
+    """A partner sees what it sent itself, staff the events of journeys in their region."""
+    async with transaction(deps.engine, deps.limits.database_answer) as connection:
+        try:
+            page = await list_receipts(connection, query.of(caller), query.limit, query.cursor)
+        except BadCursor:
+            wrong = FieldError(field="cursor", message="is not one that this list handed out")
+            raise Unprocessable("the request is not valid; see errors", errors=[wrong]) from None
+    return Receipts(
+        items=[_shown(view, caller) for view in page.items], next_cursor=page.next_cursor
+    )
+
+
+@router.get(
+    "/v1/events/counts",
+    response_model=Counts,
+    responses=documented(401, 403, 422, 503),
+    summary="How many deliveries there are of each status",
+)
+async def count_history(
+    caller: StaffOrPartner, query: Annotated[CountsQuery, Query()], deps: Deps
+) -> Counts:
+    """As many as the list has lines under the same filters."""
+    async with transaction(deps.engine, deps.limits.database_answer) as connection:
+        counted = await count_receipts(connection, query.of(caller))
+    return Counts(total=sum(counted.values()), by_status=counted)
 
 
 @router.get(
@@ -53,19 +164,13 @@ async def show_receipt(caller: StaffOrPartner, event_id: EventId, deps: Deps) ->
             or await find_case(connection, Scope(region=caller.region), view.journey_id) is None
         ):
             raise NotFound(NO_SUCH_EVENT)
-    return _shown(view)
+    return _shown(view, caller)
 
 
-def _shown(view: ReceiptView) -> Receipt:
+def _shown(view: ReceiptView, caller: Caller) -> Receipt:
+    to_staff = caller.role is not Role.PARTNER
     return Receipt(
-        receipt=view.receipt,
-        source=view.source,
-        event_id=view.event_id,
-        type=view.type,
-        subject=view.subject,
-        status=view.status,
-        reason=view.reason,
-        received_at=view.received_at,
-        settled_at=view.settled_at,
+        **view.model_dump(exclude={"partner", "original", "journey_id"}),
         of=view.original,
+        journey_id=view.journey_id if to_staff else None,
     )

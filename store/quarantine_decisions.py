@@ -36,6 +36,7 @@ class QuarantineRule(StrEnum):
     NOT_YOURS = "quarantine.not_yours"
     SCHEMA = "quarantine.schema"
     ERASED = "quarantine.erased"
+    UNREADABLE = "quarantine.unreadable"
 
 
 class DecisionRefused(Exception):

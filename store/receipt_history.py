@@ -8,7 +8,19 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, func, select, tuple_, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Table,
+    Text,
+    func,
+    literal,
+    select,
+    true,
+    tuple_,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.journal import SAME_ID_OTHER_BODY, ReceiptStatus
@@ -37,9 +49,6 @@ class HistoryFilter(Word):
     received_to: datetime | None = None
 
 
-_Branch = tuple[Select[Any], Table]
-
-
 async def list_receipts(
     connection: AsyncConnection, wanted: HistoryFilter, limit: int, cursor: str | None
 ) -> Page[ReceiptView]:
@@ -53,15 +62,11 @@ async def list_receipts(
         received_at, receipt = key_of(cursor, (str, str))
         before = tuple_(moment_of(received_at), receipt)
     parts = []
-    for query, table in _branches(wanted):
-        key = tuple_(table.c.received_at, table.c.receipt)
+    for query, table in _kinds(wanted):
         part = query.where(*_fitting(wanted, table))
         if before is not None:
-            part = part.where(key < before)
-        newest = part.order_by(table.c.received_at.desc(), table.c.receipt.desc())
-        parts.append(newest.limit(limit + 1).subquery().select())
-    if not parts:
-        return Page(items=(), next_cursor=None)
+            part = part.where(tuple_(table.c.received_at, table.c.receipt) < before)
+        parts.append(_newest(part, table, wanted, limit + 1))
     together = union_all(*parts).subquery()
     page = (
         select(together)
@@ -106,7 +111,7 @@ _ALWAYS = {
 }
 
 
-def _kinds(wanted: HistoryFilter) -> Iterator[_Branch]:
+def _kinds(wanted: HistoryFilter) -> Iterator[tuple[Select[Any], Table]]:
     """The three kinds of receipts, without those that can't fit."""
     yield FIRSTS, inbox
     if wanted.status in (None, ReceiptStatus.DUPLICATE) and wanted.reason is None:
@@ -118,18 +123,23 @@ def _kinds(wanted: HistoryFilter) -> Iterator[_Branch]:
         yield VARIANTS, inbox_variants
 
 
-def _branches(wanted: HistoryFilter) -> Iterator[_Branch]:
-    """The parts of a page; for a partner, a part for each status."""
-    for query, table in _kinds(wanted):
-        if table is not inbox:
-            yield query, table
-        elif wanted.status is not None:
-            yield query.where(inbox.c.status == wanted.status), table
-        elif wanted.partner is None:
-            yield query, table
-        else:
-            for status in ReceiptStatus:
-                yield query.where(inbox.c.status == status), table
+def _newest(part: Select[Any], table: Table, wanted: HistoryFilter, at_most: int) -> Select[Any]:
+    """The newest of a kind; of a partner's firsts, the newest of each status."""
+
+    def of(query: Select[Any]) -> Select[Any]:
+        order = (table.c.received_at.desc(), table.c.receipt.desc())
+        return query.order_by(*order).limit(at_most)
+
+    if table is not inbox:
+        return of(part).subquery().select()
+    if wanted.status is not None:
+        return of(part.where(inbox.c.status == wanted.status)).subquery().select()
+    if wanted.partner is None:
+        return of(part).subquery().select()
+    all_of_them = literal([status.value for status in ReceiptStatus], ARRAY(Text))
+    kinds = func.unnest(all_of_them).table_valued("status", name="kinds").render_derived()
+    lines = of(part.where(inbox.c.status == kinds.c.status)).lateral("lines")
+    return select(lines).select_from(kinds.join(lines, true()))
 
 
 def _fitting(wanted: HistoryFilter, table: Table) -> list[ColumnElement[bool]]:

@@ -6,12 +6,25 @@ body under the same id) are final at once.
 
 from datetime import datetime
 
-from sqlalchemy import RowMapping, Select, and_, bindparam, literal, null, or_, select, text
+from sqlalchemy import (
+    RowMapping,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    literal,
+    null,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.journal import SAME_ID_OTHER_BODY, ReceiptStatus
 from domain.model import Word
 from store.intake_tables import inbox, inbox_repeats, inbox_variants
+from store.tables import MOMENT
 
 
 class ReceiptView(Word):
@@ -39,6 +52,8 @@ class ReceiptView(Word):
 
 
 _SHARED = [inbox.c[name] for name in ("source", "event_id", "partner", "type", "subject")]
+_NOTHING = cast(null(), Text)
+_NEVER = cast(null(), MOMENT)
 FIRSTS: Select[tuple[object, ...]] = select(
     *_SHARED,
     inbox.c.receipt,
@@ -49,7 +64,7 @@ FIRSTS: Select[tuple[object, ...]] = select(
     inbox.c.delivered_at,
     inbox.c.settled_at,
     inbox.c.journey_id,
-    null().label("original"),
+    _NOTHING.label("original"),
     inbox.c.superseded_by,
 )
 """The receipts of events that came for the first time."""
@@ -61,11 +76,11 @@ REPEATS: Select[tuple[object, ...]] = select(
     literal("").label("reason"),
     literal("").label("detail"),
     inbox_repeats.c.received_at,
-    null().label("delivered_at"),
+    _NEVER.label("delivered_at"),
     inbox_repeats.c.received_at.label("settled_at"),
     inbox.c.journey_id,
     inbox_repeats.c.original,
-    null().label("superseded_by"),
+    _NOTHING.label("superseded_by"),
 ).join_from(inbox_repeats, inbox, inbox.c.receipt == inbox_repeats.c.original)
 """The receipts of repeats; `receipt_of` gives them their reason."""
 
@@ -76,11 +91,11 @@ VARIANTS: Select[tuple[object, ...]] = select(
     literal(SAME_ID_OTHER_BODY).label("reason"),
     literal("").label("detail"),
     inbox_variants.c.received_at,
-    null().label("delivered_at"),
+    _NEVER.label("delivered_at"),
     inbox_variants.c.received_at.label("settled_at"),
     inbox.c.journey_id,
     inbox_variants.c.original,
-    null().label("superseded_by"),
+    _NOTHING.label("superseded_by"),
 ).join_from(inbox_variants, inbox, inbox.c.receipt == inbox_variants.c.original)
 """The receipts of other bodies under an id that was used before."""
 
