@@ -54,11 +54,12 @@ class Measured:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one report."""
+    """What became of one report, and the receipt of the one that took its place."""
 
     receipt: str
     status: ReceiptStatus
     reason: str
+    superseded_by: str | None = None
 
 
 _ONE_AT_A_TIME = select(func.pg_try_advisory_xact_lock(func.hashtextextended("attendance", 2)))
@@ -96,7 +97,12 @@ _KEEP = _new.on_conflict_do_update(
 _SETTLE = (
     update(inbox)
     .where(inbox.c.receipt == bindparam("of"))
-    .values(status=bindparam("became"), reason=bindparam("why"), settled_at=func.now())
+    .values(
+        status=bindparam("became"),
+        reason=bindparam("why"),
+        superseded_by=bindparam("by"),
+        settled_at=func.now(),
+    )
 )
 _SUM_UP = text(
     """
@@ -192,7 +198,14 @@ def _weigh(known: dict[Key, Measured], report: Measured) -> list[Verdict]:
     """Put a report beside what is known; `known` is changed where it wins."""
     held = known.get(report.key)
     if held is not None and held.corrects(report):
-        return [Verdict(report.receipt, ReceiptStatus.SUPERSEDED, "a correction came before it")]
+        return [
+            Verdict(
+                report.receipt,
+                ReceiptStatus.SUPERSEDED,
+                "a correction came before it",
+                held.receipt,
+            )
+        ]
     if held is not None and not report.corrects(held):
         if report.same_values(held):
             return [Verdict(report.receipt, ReceiptStatus.DUPLICATE, "reported before")]
@@ -207,7 +220,10 @@ def _weigh(known: dict[Key, Measured], report: Measured) -> list[Verdict]:
     applied = Verdict(report.receipt, ReceiptStatus.APPLIED, "counted")
     if held is None:
         return [applied]
-    return [Verdict(held.receipt, ReceiptStatus.SUPERSEDED, "corrected"), applied]
+    return [
+        Verdict(held.receipt, ReceiptStatus.SUPERSEDED, "corrected", report.receipt),
+        applied,
+    ]
 
 
 async def _write(
@@ -223,7 +239,12 @@ async def _write(
         await connection.execute(
             _SETTLE,
             [
-                {"of": verdict.receipt, "became": verdict.status, "why": verdict.reason}
+                {
+                    "of": verdict.receipt,
+                    "became": verdict.status,
+                    "why": verdict.reason,
+                    "by": verdict.superseded_by,
+                }
                 for verdict in final.values()
             ],
         )

@@ -102,7 +102,7 @@ _DELIVERED = text(
         FOR NO KEY UPDATE
     ),
     marked AS (
-        UPDATE inbox SET status = 'delivered' FROM handed_over
+        UPDATE inbox SET status = 'delivered', delivered_at = now() FROM handed_over
         WHERE inbox.receipt = handed_over.receipt
     )
     UPDATE mailboxes SET leased_until = '-infinity' FROM held

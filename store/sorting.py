@@ -1,18 +1,20 @@
 """Sorting: finds the journey of events whose subject was unknown when they came in.
 
-Rule 4: a partner speaks only of what it was asked; a reference that another partner shares with us
-is refused. Rule 3: an unknown subject waits in quarantine, and is released by whoever makes it
-known.
+Rule 4: a partner speaks only of what it was asked; an event about a reference that only another
+partner shares with us is kept in quarantine. Rule 3: so is one about an unknown subject. Both are
+released by whoever makes the subject known to be the sender's.
 """
 
 from sqlalchemy import Text, bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domain.commands import JOURNEYMAN
+from store.audit import AuditAction
 from store.intake_tables import UNSORTED, inbox
+from store.pauses import GOES_ON
 from store.quarantine import lock_subjects
 
-from store.pauses import GOES_ON
 _WAITING = (
     select(inbox.c.receipt, inbox.c.subject)
     .where(text(UNSORTED), text(GOES_ON))
@@ -40,31 +42,45 @@ _SORT = text(
     ),
     verdicts AS (
         SELECT receipt, journey_id,
-            CASE WHEN journey_id IS NOT NULL THEN 'received'
-                WHEN is_anothers THEN 'rejected'
-                ELSE 'quarantined' END AS status,
             CASE WHEN journey_id IS NOT NULL THEN ''
                 WHEN is_anothers THEN 'not_yours'
-                ELSE 'unknown_subject' END AS reason
+                ELSE 'unknown_subject' END AS reason,
+            CASE WHEN journey_id IS NOT NULL THEN ''
+                WHEN is_anothers THEN 'another partner shares this reference with us'
+                ELSE 'no journey and no reference is known under this subject' END AS detail
         FROM looked_up
+    ),
+    sorted AS (
+        UPDATE inbox SET journey_id = verdicts.journey_id,
+            status = CASE WHEN verdicts.journey_id IS NULL THEN 'quarantined' ELSE 'received' END,
+            reason = verdicts.reason, detail = verdicts.detail,
+            settled_at = CASE WHEN verdicts.journey_id IS NULL THEN now() END
+        FROM verdicts
+        WHERE inbox.receipt = verdicts.receipt
+        RETURNING inbox.receipt, inbox.status, inbox.reason
     )
-    UPDATE inbox SET journey_id = verdicts.journey_id, status = verdicts.status,
-        reason = verdicts.reason,
-        settled_at = CASE WHEN verdicts.status = 'received' THEN NULL ELSE now() END
-    FROM verdicts
-    WHERE inbox.receipt = verdicts.receipt
+    SELECT audit_append(
+        :kept_back, :by_id, :by_role, receipt, jsonb_build_object('reason', reason)::text
+    )
+    FROM sorted WHERE status = 'quarantined'
     """
 ).bindparams(bindparam("receipts", type_=ARRAY(Text)))
+
+_AUDITED = {
+    "kept_back": AuditAction.EVENT_QUARANTINED.value,
+    "by_id": JOURNEYMAN.id,
+    "by_role": JOURNEYMAN.role,
+}
 
 
 async def sort(connection: AsyncConnection, at_most: int) -> int:
     """Settle the oldest unsorted events, within the caller's transaction; returns how many.
 
-    Each gets its journey, is `rejected` as `not_yours`, or is `quarantined` as `unknown_subject`.
+    Each gets its journey, or is `quarantined` as `not_yours` or `unknown_subject`.
     """
     waiting = (await connection.execute(_WAITING, {"at_most": at_most})).all()
     if not waiting:
         return 0
     await lock_subjects(connection, [row.subject for row in waiting])
-    await connection.execute(_SORT, {"receipts": [row.receipt for row in waiting]})
+    await connection.execute(_SORT, {"receipts": [row.receipt for row in waiting], **_AUDITED})
     return len(waiting)
