@@ -17,6 +17,7 @@ from temporalio.client import Client
 
 from processes.relay_calls import Answer, ask_all, signal, start_run
 from processes.relay_pace import Meter, Pace
+from processes.relay_refusals import deliver_singly
 from processes.steps import TemporalAway, now_and_then, until
 from store.attendance import fold
 from store.hints import Hints
@@ -32,8 +33,6 @@ log = structlog.get_logger(__name__)
 
 SIGNALS_AT_ONCE = 16
 STARTS_AT_ONCE = 8
-ODD_ONES_WAIT = timedelta(seconds=30)
-"""How long mail or a start is left alone that Temporal refuses for reasons of its own."""
 STARTS_GIVE_WAY = 2.0
 """Seconds that starts wait for the events to be carried first, before some go all the same."""
 UNREAD_AFTER = timedelta(seconds=60)
@@ -142,7 +141,9 @@ class Relay:
         for mail, answer in answers:
             if answer is Answer.NO_SUCH_RUN:
                 await self._settle_without_run(mail)
-        await self._put_back(answers, Answer.REFUSED, ODD_ONES_WAIT)
+            elif answer is Answer.INVALID:
+                await deliver_singly(self._engine, self._client, self._pace, mail)
+        await self._put_back(answers, Answer.REFUSED, self._pace.odd_ones_wait)
         if await self._put_back(answers, Answer.AWAY, timedelta(0)):
             raise TemporalAway
 
@@ -160,7 +161,7 @@ class Relay:
         async with self._engine.begin() as connection:
             late = await close_late(connection, mail)
             if not late:
-                await put_back(connection, [mail], ODD_ONES_WAIT)
+                await put_back(connection, [mail], self._pace.odd_ones_wait)
         if not late:
             log.warning("open journey without a run; its mail waits", journey=mail.journey_id)
 
@@ -172,9 +173,13 @@ class Relay:
         async with self._single.connect() as connection:
             if by_answer[Answer.DONE]:
                 await started(connection, by_answer[Answer.DONE])
-            odd = by_answer[Answer.REFUSED] + by_answer[Answer.NO_SUCH_RUN]
+            odd = [
+                start
+                for answer in (Answer.INVALID, Answer.REFUSED, Answer.NO_SUCH_RUN)
+                for start in by_answer[answer]
+            ]
             if odd:
-                await give_back_starts(connection, odd, ODD_ONES_WAIT)
+                await give_back_starts(connection, odd, self._pace.odd_ones_wait)
             if by_answer[Answer.AWAY]:
                 await give_back_starts(connection, by_answer[Answer.AWAY], timedelta(0))
         if by_answer[Answer.AWAY]:

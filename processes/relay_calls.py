@@ -42,10 +42,11 @@ Item = TypeVar("Item")
 
 
 class Answer(Enum):
-    """What Temporal said to one signal or start."""
+    """What Temporal said to one signal or start; `INVALID` is about this very message."""
 
     DONE = auto()
     NO_SUCH_RUN = auto()
+    INVALID = auto()
     REFUSED = auto()
     AWAY = auto()
 
@@ -106,7 +107,8 @@ async def _answer(call: Awaitable[object], journey: str) -> Answer:
         if error.status in _OUTAGE:
             return Answer.AWAY
         log.error("refused by Temporal", journey=journey, status=error.status.name)
-        return Answer.REFUSED
+        invalid = error.status is RPCStatusCode.INVALID_ARGUMENT
+        return Answer.INVALID if invalid else Answer.REFUSED
     except (RuntimeError, OSError):
         # The SDK's bridge has no type of its own for a client that never got through.
         return Answer.AWAY

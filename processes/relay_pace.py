@@ -16,13 +16,15 @@ class Pace:
 
     `starts_per_second` is for this relay; several add up. `batch` is the number of journeys leased
     at a time, `lease` how long they are held at most, `poll` how long the relay waits for a hint
-    before it looks by itself.
+    before it looks by itself. `odd_ones_wait` is how long mail or a start is left alone that
+    Temporal refuses for reasons of its own.
     """
 
     starts_per_second: float = 20.0
     batch: int = 100
     lease: timedelta = timedelta(seconds=30)
     poll: timedelta = timedelta(seconds=0.5)
+    odd_ones_wait: timedelta = timedelta(seconds=30)
 
 
 class Meter:

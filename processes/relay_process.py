@@ -15,6 +15,7 @@ from processes.relay import Relay
 from processes.relay_pace import Pace
 from processes.settings import Settings
 from processes.stores import engine_of, require_usable, with_database
+from processes.task_sweep import TaskSweep
 from processes.temporal_client import connect_temporal
 from processes.vaults import vault_of
 
@@ -55,11 +56,13 @@ async def run_relay(settings: Settings, stop: asyncio.Event) -> None:
             lease=timedelta(seconds=settings.relay_lease),
             poll=timedelta(seconds=settings.relay_poll),
         )
+        unknown_for = timedelta(days=settings.unknown_subject_days)
         log.info("relay_ready")
         async with asyncio.TaskGroup() as loops:
             loops.create_task(Relay(engine, client, vault, pace).run(stop))
             loops.create_task(CohortOpener(engine, vault, rules, cohort_pace).run(stop))
             loops.create_task(purge_keys(engine, stop))
+            loops.create_task(TaskSweep(engine, unknown_for).run(stop))
             loops.create_task(AuditSealer(engine, vault).run(stop))
     finally:
         await engine.dispose()
