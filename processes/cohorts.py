@@ -43,9 +43,6 @@ EVENTS_GO_FIRST = 100
 """So many waiting events, of one kind, and no row is opened before they are fewer."""
 STARTS_GO_FIRST = 40
 """So many journeys that wait to be started: two seconds of a relay at its usual pace."""
-GIVE_WAY = timedelta(seconds=2)
-"""How long rows give way at most to events; then one is opened all the same. To starts they give
-way for as long as it takes: what is opened can't run before those."""
 LOOK_AGAIN = 0.1
 ANSWER_WITHIN = timedelta(seconds=10)
 """How long PostgreSQL may take for one row; below a lease."""
@@ -69,12 +66,19 @@ class OpeningRules:
 
 @dataclass(frozen=True)
 class CohortPace:
-    """How fast rows are opened, how many are leased at a time, for how long, when to look again."""
+    """How fast rows are opened, by this relay; several add up.
+
+    `batch` is the number of rows leased at a time, `lease` how long they are held at most, `poll`
+    how often to look where none waits. `gives_way` is how long rows give way at most to events;
+    then one is opened all the same. To starts they give way for as long as it takes: what is opened
+    can't run before those.
+    """
 
     rows_per_second: float = 20.0
     batch: int = 20
     lease: timedelta = timedelta(seconds=30)
     poll: timedelta = timedelta(seconds=0.5)
+    gives_way: timedelta = timedelta(seconds=2)
 
 
 class CohortOpener:
@@ -122,7 +126,7 @@ class CohortOpener:
     async def _give_way(self, allowed: int) -> int:
         """How many rows may go, once those who go first have had their time."""
         loop = asyncio.get_running_loop()
-        gives_way_until = loop.time() + GIVE_WAY.total_seconds()
+        gives_way_until = loop.time() + self._pace.gives_way.total_seconds()
         while True:
             async with self._single.connect() as connection:
                 by = await pressed(connection, EVENTS_GO_FIRST, STARTS_GO_FIRST)

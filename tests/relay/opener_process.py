@@ -1,0 +1,23 @@
+"""Opens the rows of cohorts in a process of its own, which a test kills."""
+
+import asyncio
+import sys
+from datetime import timedelta
+
+from processes.cohorts import CohortOpener, CohortPace, OpeningRules
+from store.database import create_engine
+from tests.store.samples import catalog, policies
+from tests.vault import VAULT
+
+PACE = CohortPace(rows_per_second=500, lease=timedelta(seconds=1), poll=timedelta(seconds=0.05))
+
+
+async def main(database_url: str) -> None:
+    engine = create_engine(database_url, pool_size=3)
+    await CohortOpener(engine, VAULT, OpeningRules(catalog(), policies()), PACE).run(
+        asyncio.Event()
+    )
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))
