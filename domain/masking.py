@@ -42,19 +42,23 @@ def _mobile(groups: tuple[int, ...]) -> str:
 _PART: Final = rf"(?:{_GAP})?"
 _CENTURY: Final = rf"(?:1{_PART}[89]|2{_PART}0)"
 _AFTER_COUNTRY: Final = rf"(?:(?:\(?\+|00)?86\)?{_PART})?"
-_CERTAIN: Final = rf"(?<!\d)\d*?[1-8]\d{{5}}(?:19|20)\d\d{_IN_YEARS}\d{{3}}[\dXx]\d*"
+_CERTAIN: Final = rf"\d*?[1-8]\d{{5}}(?:19|20)\d\d{_IN_YEARS}\d{{3}}[\dXx]\d*"
 """An identity number, in a longer run as well: a date of birth in its place is no accident."""
 _FORMS: Final = (
     _CERTAIN,
     # Alone or in groups, even where its date or its check character is mistyped.
-    rf"(?<!\d)[1-9]{_PART}(?:\d{_PART}){{5}}{_CENTURY}{_PART}(?:\d{_PART}){{9}}[\dXx](?!\d)",
+    rf"[1-9]{_PART}(?:\d{_PART}){{5}}{_CENTURY}{_PART}(?:\d{_PART}){{9}}[\dXx](?!\d)",
     # Of old.
-    rf"(?<!\d)[1-8]\d{{5}}{_PART}\d\d{_IN_YEARS}{_PART}\d{{3}}(?!\d)",
+    rf"[1-8]\d{{5}}{_PART}\d\d{_IN_YEARS}{_PART}\d{{3}}(?!\d)",
     # A mobile number.
-    rf"(?<!\d){_AFTER_COUNTRY}(?:{'|'.join(map(_mobile, _MOBILE_GROUPS))})(?!\d)",
+    rf"{_AFTER_COUNTRY}(?:{'|'.join(map(_mobile, _MOBILE_GROUPS))})(?!\d)",
 )
-_PERSONAL: Final = re.compile("|".join(_FORMS))
-_IDENTITY: Final = re.compile(_CERTAIN)
+_BEFORE: Final = r"(?<!\d)(?=[\d+(])"
+_PERSONAL: Final = re.compile(f"{_BEFORE}(?:{'|'.join(_FORMS)})")
+_IDENTITY: Final = re.compile(_BEFORE + _CERTAIN)
+_FEWEST_DIGITS: Final = 11
+_DIGITS_ENOUGH: Final = re.compile(r"\d(?:\D{0,6}\d){10}")
+"""Without this there is none of them, which is quickly seen and most often so."""
 _OPAQUE: Final = re.compile(
     r"(?<![0-9A-Za-z])(?:[a-z]{2,4}[_-])?(?:[0-9a-f]{32,}|"
     r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?![0-9A-Za-z])",
@@ -85,6 +89,8 @@ def without_personal_numbers_in(value: JsonValue) -> JsonValue:
         case bool() | None:
             return value
         case int() | float():
+            if abs(value) < 10 ** (_FEWEST_DIGITS - 1):
+                return value
             whole = str(value) if isinstance(value, int) else f"{value:.0f}"
             return value if without_personal_numbers(whole) == whole else WITHHELD
         case list():
@@ -103,6 +109,8 @@ def _names_a_reference(key: str) -> bool:
 
 
 def _without(forms: re.Pattern[str], text: str) -> str:
+    if len(text) < _FEWEST_DIGITS or _DIGITS_ENOUGH.search(text) is None:
+        return text
     told = _told(text)
     opaque = [found.span() for found in _OPAQUE.finditer(told) if not found[0].isdecimal()]
     parts, kept_to = [], 0
