@@ -2,13 +2,27 @@
 
 from fastapi import FastAPI
 
-from api import cases, cohorts, commands, events, health, journeys, openapi, persons, receipts
+from api import (
+    audit,
+    cases,
+    cohorts,
+    commands,
+    events,
+    health,
+    journeys,
+    openapi,
+    persons,
+    quarantine,
+    receipts,
+    tasks,
+)
 from api.addresses import BoundedAddress
 from api.cloud_events import CloudEvent
 from api.cohort_views import AskedCohort, CancelCohort
 from api.dependencies import ApiDependencies, Turnstile
 from api.door import Door
 from api.handlers import handle_errors
+from api.kept_events import AskedRejection, AskedRelease
 from api.metrics import Metrics
 from api.opening import AskedJourney
 from api.persons import AskedErasing, AskedReveal, AskedSearch
@@ -35,7 +49,19 @@ def create_app(deps: ApiDependencies) -> FastAPI:
     app.state.metrics = metrics
     app.state.turnstile = Turnstile(deps.limits, deps.monotonic)
     app.state.door = Door(deps, metrics)
-    for room in (events, receipts, journeys, cases, commands, cohorts, persons, health):
+    for room in (
+        events,
+        receipts,
+        quarantine,
+        tasks,
+        journeys,
+        cases,
+        commands,
+        cohorts,
+        persons,
+        audit,
+        health,
+    ):
         app.include_router(room.router)
     handle_errors(app)
     app.add_middleware(BoundedAddress)
@@ -49,6 +75,8 @@ def create_app(deps: ApiDependencies) -> FastAPI:
             AskedSearch,
             AskedReveal,
             AskedErasing,
+            AskedRelease,
+            AskedRejection,
             CloudEvent,
             *COMMANDS,
         ),
