@@ -2,7 +2,7 @@
 
 import typer
 
-from processes.commands import audit, event, journey, running, token
+from processes.commands import audit, cohort, event, journey, running, token
 
 app = typer.Typer(
     name="journeyman",
@@ -28,6 +28,7 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(journey.app, name="journey")
+app.add_typer(cohort.app, name="cohort")
 app.add_typer(event.app, name="event")
 app.add_typer(audit.app, name="audit")
 app.command()(running.doctor)

@@ -36,6 +36,29 @@ class StaffClient:
         """The JSON answer of a POST under an Idempotency-Key, a new one where None."""
         return self._ask("POST", path, body=body, key=key or secrets.token_hex(16))
 
+    def send(
+        self,
+        path: str,
+        content: bytes,
+        media_type: str,
+        query: dict[str, str | int] | None = None,
+        key: str | None = None,
+    ) -> Json:
+        """The JSON answer to a file that is posted, under an Idempotency-Key like `post`."""
+        headers = {"Content-Type": media_type, "Idempotency-Key": key or secrets.token_hex(16)}
+        return answer_of(self._request("POST", path, query, headers, content=content))
+
+    def table(self, path: str) -> str:
+        """The CSV that a GET answers.
+
+        Raises:
+            CommandFailed: the API answers with a problem.
+        """
+        answer = self._request("GET", path, None, {"Accept": "text/csv"})
+        if not answer.is_success:
+            answer_of(answer)
+        return answer.text
+
     def _ask(
         self,
         method: str,
@@ -46,11 +69,23 @@ class StaffClient:
         key: str | None = None,
     ) -> Json:
         headers = {"Idempotency-Key": key} if key else {}
+        return answer_of(self._request(method, path, query, headers, body=body))
+
+    def _request(  # noqa: PLR0917 (what a request is made of)
+        self,
+        method: str,
+        path: str,
+        query: dict[str, str | int] | None,
+        headers: dict[str, str],
+        body: Json | None = None,
+        content: bytes | None = None,
+    ) -> httpx.Response:
         try:
-            answer = self._client.request(method, path, params=query, json=body, headers=headers)
+            return self._client.request(
+                method, path, params=query, json=body, content=content, headers=headers
+            )
         except httpx.HTTPError as fault:
             raise not_reachable(self._address, fault) from None
-        return answer_of(answer)
 
 
 @contextmanager

@@ -32,6 +32,8 @@ COMMANDS = (
     ("journey", "show"),
     ("journey", "timeline"),
     ("journey", "list"),
+    ("cohort", "send"),
+    ("cohort", "show"),
     ("event", "send"),
     ("audit", "verify"),
 )
