@@ -4,12 +4,15 @@ import json
 from collections.abc import Callable
 from uuid import uuid4
 
-from tests.api.access_table import JOURNEY, PERSON, Operation
+from tests.api.access_table import COHORT, JOURNEY, KEPT, PERSON, Operation
 from tests.api.partners import an_event, as_body
 from tests.api.people import a_journey
 from tests.api.test_commands import BODIES
 from tests.api.two_regions import DATA, TYPES, Place, Who
 
+CHOOSE: dict[str, dict[str, object]] = {
+    "choose": {"receipt": "rc_" + "0" * 32, "reason": "the center confirmed it"}
+}
 Body = Callable[[Place, Who], dict[str, object]]
 
 
@@ -29,10 +32,17 @@ def _same(**content: object) -> Body:
 _BODIES: dict[Operation, Body] = {
     ("POST", "/v1/events"): _event,
     ("POST", "/v1/journeys"): _opening,
+    ("POST", "/v1/cohorts"): lambda place, who: {"rows": [_opening(place, who)]},
+    ("POST", f"{COHORT}/cancel"): _same(reason="a mistake"),
+    ("POST", f"{KEPT}/release"): _same(reason="told by phone", data={"enrollment_ref": "enr-1"}),
+    ("POST", f"{KEPT}/reject"): _same(reason="told by phone"),
     ("POST", "/v1/persons/find"): lambda place, _: {"id_number": place.person["id_number"]},
     ("POST", f"{PERSON}/reveal"): _same(fields=["name"], purpose="she asked for it"),
     ("POST", f"{PERSON}/erase"): _same(reason="she asked for it"),
-    **{("POST", f"{JOURNEY}/{command}"): _same(**content) for command, content in BODIES.items()},
+    **{
+        ("POST", f"{JOURNEY}/{command}"): _same(**content)
+        for command, content in (BODIES | CHOOSE).items()
+    },
 }
 
 

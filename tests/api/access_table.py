@@ -37,26 +37,47 @@ class Rule:
 STAFF = frozenset({Role.CASEWORKER, Role.SUPERVISOR})
 READERS = STAFF | {Role.AUDITOR}
 SUPERVISORS = frozenset({Role.SUPERVISOR})
+AUDITORS = frozenset({Role.AUDITOR})
 PARTNERS = frozenset({Role.PARTNER})
 JOURNEY = "/v1/journeys/{journey_id}"
+COHORT = "/v1/cohorts/{cohort_id}"
+KEPT = "/v1/quarantine/{receipt}"
 PERSON = "/v1/persons/{person_ref}"
+OF_SUPERVISORS = frozenset({"choose"})
+"""Commands that only a supervisor gives."""
 
 TABLE: dict[Operation, Rule] = {
     ("GET", "/healthz"): Rule(Reach.OPEN),
     ("GET", "/readyz"): Rule(Reach.OPEN),
     ("GET", "/metrics"): Rule(Reach.OPEN),
     ("POST", "/v1/events"): Rule(Reach.SIGNED),
+    ("GET", "/v1/events"): Rule(Reach.OWN_ROLE, STAFF | PARTNERS),
+    ("GET", "/v1/events/counts"): Rule(Reach.OWN_ROLE, STAFF | PARTNERS),
     ("GET", "/v1/events/{event_id}"): Rule(Reach.SENDER, STAFF | PARTNERS),
     ("POST", "/v1/journeys"): Rule(Reach.OWN_ROLE, STAFF),
     ("GET", "/v1/journeys"): Rule(Reach.OWN_ROLE, READERS),
     ("GET", JOURNEY): Rule(Reach.REGION, READERS),
     ("GET", f"{JOURNEY}/timeline"): Rule(Reach.REGION, READERS),
+    ("POST", "/v1/cohorts"): Rule(Reach.OWN_ROLE, STAFF),
+    ("GET", "/v1/cohorts"): Rule(Reach.OWN_ROLE, READERS),
+    ("GET", COHORT): Rule(Reach.REGION, READERS),
+    ("GET", f"{COHORT}/rows"): Rule(Reach.REGION, READERS),
+    ("POST", f"{COHORT}/cancel"): Rule(Reach.REGION, STAFF),
+    ("GET", "/v1/quarantine"): Rule(Reach.OWN_ROLE, SUPERVISORS),
+    ("GET", KEPT): Rule(Reach.REGION, SUPERVISORS),
+    ("POST", f"{KEPT}/release"): Rule(Reach.REGION, SUPERVISORS),
+    ("POST", f"{KEPT}/reject"): Rule(Reach.REGION, SUPERVISORS),
+    ("GET", "/v1/tasks"): Rule(Reach.OWN_ROLE, STAFF),
+    ("GET", "/v1/audit"): Rule(Reach.OWN_ROLE, AUDITORS),
+    ("GET", "/v1/audit/export"): Rule(Reach.OWN_ROLE, AUDITORS),
     ("POST", "/v1/persons/find"): Rule(Reach.OWN_ROLE, STAFF),
     ("GET", PERSON): Rule(Reach.REGION, READERS),
     ("POST", f"{PERSON}/reveal"): Rule(Reach.REGION, STAFF),
     ("POST", f"{PERSON}/erase"): Rule(Reach.REGION, SUPERVISORS),
     **{
-        ("POST", f"{JOURNEY}/{kind.model_fields['name'].default}"): Rule(Reach.REGION, STAFF)
-        for kind in COMMANDS
+        ("POST", f"{JOURNEY}/{name}"): Rule(
+            Reach.REGION, SUPERVISORS if name in OF_SUPERVISORS else STAFF
+        )
+        for name in (str(kind.model_fields["name"].default) for kind in COMMANDS)
     },
 }

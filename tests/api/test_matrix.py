@@ -3,21 +3,30 @@
 `access_table` says who may do what. An operation that is not in it fails the run.
 """
 
-import json
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import get_args
 
-import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api.app import create_app
-from api.dependencies import ApiDependencies, Limits
+from api import dependencies
+from api.dependencies import AnyCaller, Reader, Staff
+from api.tokens import Caller
 from domain.commands import Role
-from tests.api.access_bodies import body_of
-from tests.api.access_table import TABLE, Operation, Reach, Rule
-from tests.api.conftest import client_of
+from tests.api.access_house import (
+    ALLOWED,
+    House,
+    answers_of,
+    as_told,
+    expected,
+    expected_answers,
+    may_know_of_district,
+    operations_of,
+    unhurried,
+)
+from tests.api.access_table import TABLE, Reach
 from tests.api.issuer import Issuer
 from tests.api.statements import statements
 from tests.api.two_regions import (
@@ -28,45 +37,14 @@ from tests.api.two_regions import (
     OTHER_PARTNER,
     SENDER,
     SIBLING,
-    Place,
     Who,
     fill,
 )
 
-ALLOWED, UNKNOWN, FORBIDDEN, NOT_THERE = "allowed", "401", "403", "404"
-OF_THE_ANSWER = {"x-request-id", "date"}
-"""Headers that no two answers share."""
-
-
-@dataclass
-class House:
-    """The app over two districts, and somebody to ask it."""
-
-    app: FastAPI
-    engine: AsyncEngine
-    issuer: Issuer
-    district: Place
-    sibling: Place
-
-    async def ask(
-        self, who: Who, operation: Operation, ids: dict[str, str], query: str = ""
-    ) -> httpx.Response:
-        method, path = operation
-        body = body_of(operation, self.district, who)
-        async with client_of(self.app) as client:
-            return await client.request(
-                method,
-                path.format(**ids) + query,
-                content=body,
-                headers={**who.headers(self.issuer, body), "X-Request-Id": "the-same"},
-            )
-
 
 @pytest.fixture
-async def app(deps: ApiDependencies) -> FastAPI:
-    """The app without a limit on how often one may ask."""
-    unhurried = Limits(caller_requests_per_second=100_000.0, partner_events_per_second=100_000.0)
-    return create_app(replace(deps, limits=unhurried))
+def app(deps: dependencies.ApiDependencies) -> FastAPI:
+    return unhurried(deps)
 
 
 @pytest.fixture
@@ -76,126 +54,75 @@ async def house(app: FastAPI, engine: AsyncEngine, issuer: Issuer) -> House:
     return House(app, engine, issuer, district, sibling)
 
 
-def operations_of(app: FastAPI) -> set[Operation]:
-    return {
-        (method.upper(), path)
-        for path, methods in app.openapi()["paths"].items()
-        for method in methods
-    }
-
-
-def expected(rule: Rule, who: Who) -> str:
-    """What somebody is to be answered who asks for what is the district's and the sender's."""
-    if rule.reach is Reach.OPEN:
-        return ALLOWED
-    if rule.reach is Reach.SIGNED:
-        return ALLOWED if who.signs else UNKNOWN
-    if who.role is None:
-        return UNKNOWN
-    if who.role not in rule.roles:
-        return FORBIDDEN
-    return ALLOWED if reaches(rule, who) else NOT_THERE
-
-
-def reaches(rule: Rule, who: Who) -> bool:
-    if rule.reach is Reach.OWN_ROLE:
-        return True
-    if who.role is Role.PARTNER:
-        return who.partner == SENDER
-    return DISTRICT.startswith(who.region)
-
-
-def got(answer: httpx.Response) -> str:
-    assert answer.status_code < 500, answer.text
-    refusals = (UNKNOWN, FORBIDDEN, NOT_THERE)
-    return str(answer.status_code) if str(answer.status_code) in refusals else ALLOWED
-
-
-def as_told(answer: httpx.Response) -> dict[str, Any]:
-    """Everything of an answer by which two can be told apart."""
-    headers = {name: value for name, value in answer.headers.items() if name not in OF_THE_ANSWER}
-    return {"status": answer.status_code, "headers": headers, "body": answer.text}
-
-
-def may_know_of_district(who: Who) -> bool:
-    if who.partner == SENDER and (who.signs or who.role is Role.PARTNER):
-        return True
-    return who.role in (Role.CASEWORKER, Role.SUPERVISOR, Role.AUDITOR) and DISTRICT.startswith(
-        who.region
-    )
-
-
 def test_every_operation_of_the_document_is_in_the_table(app: FastAPI) -> None:
     assert operations_of(app) == set(TABLE)
 
 
-@pytest.mark.parametrize("operation", TABLE, ids=" ".join)
-async def test_everybody_is_answered_as_the_table_says(house: House, operation: Operation) -> None:
-    rule = TABLE[operation]
-    refused_first = sorted(CALLERS, key=lambda who: expected(rule, who) == ALLOWED)
-    found = {}
-    for who in refused_first:
-        found[who.name] = got(await house.ask(who, operation, house.district.ids))
+async def test_everybody_is_answered_as_the_table_says(house: House) -> None:
+    found = await answers_of(house, TABLE)
 
-    assert found == {who.name: expected(rule, who) for who in CALLERS}
+    assert differing(found) == {}
 
 
-@pytest.mark.parametrize(
-    "operation",
-    [operation for operation, rule in TABLE.items() if rule.reach in (Reach.REGION, Reach.SENDER)],
-    ids=" ".join,
-)
-async def test_what_is_not_mine_is_answered_as_what_does_not_exist(
-    house: House, operation: Operation
-) -> None:
+async def test_what_is_not_mine_is_answered_as_what_does_not_exist(house: House) -> None:
     """The same status, words and headers, after the same statements."""
-    rule = TABLE[operation]
-    for who in CALLERS:
-        if expected(rule, who) == ALLOWED:
+    told_apart = []
+    for operation, rule in TABLE.items():
+        if rule.reach not in (Reach.REGION, Reach.SENDER):
             continue
-        with statements(house.engine) as asked_for_hidden:
-            hidden = await house.ask(who, operation, house.district.ids)
-        with statements(house.engine) as asked_for_missing:
-            missing = await house.ask(who, operation, MISSING)
+        for who in CALLERS:
+            if expected(rule, who) == ALLOWED:
+                continue
+            with statements(house.engine) as asked_for_hidden:
+                hidden = await house.ask(who, operation, house.district.ids)
+            with statements(house.engine) as asked_for_missing:
+                missing = await house.ask(who, operation, MISSING)
+            if as_told(hidden) != as_told(missing) or asked_for_hidden != asked_for_missing:
+                told_apart.append((*operation, who.name))
 
-        assert as_told(hidden) == as_told(missing), who.name
-        assert asked_for_hidden == asked_for_missing, who.name
-
-
-@pytest.mark.parametrize("operation", TABLE, ids=" ".join)
-async def test_no_answer_names_what_its_reader_may_not_know_of(
-    house: House, operation: Operation
-) -> None:
-    for who in CALLERS:
-        if may_know_of_district(who):
-            continue
-        answer = await house.ask(who, operation, house.sibling.ids)
-        told = answer.text + json.dumps(dict(answer.headers))
-
-        assert not [secret for secret in house.district.told_apart() if secret in told], who.name
+    assert told_apart == []
 
 
-@pytest.mark.parametrize(
-    "operation",
-    [
-        operation
-        for operation, rule in TABLE.items()
-        if operation[0] == "GET" and rule.reach is Reach.OWN_ROLE
-    ],
-    ids=" ".join,
-)
-async def test_no_list_or_count_changes_with_what_happens_elsewhere(
-    app: FastAPI, engine: AsyncEngine, issuer: Issuer, operation: Operation
+async def test_no_answer_names_what_its_reader_may_not_know_of(house: House) -> None:
+    named = []
+    for operation in TABLE:
+        for who in CALLERS:
+            if may_know_of_district(who):
+                continue
+            answer = await house.ask(who, operation, house.sibling.ids)
+            told = f"{answer.text} {dict(answer.headers)}"
+            named += [
+                (*operation, who.name, secret)
+                for secret in sorted(house.district.told_apart())
+                if secret in told
+            ]
+
+    assert named == []
+
+
+async def test_no_list_count_or_export_changes_with_what_happens_elsewhere(
+    app: FastAPI, engine: AsyncEngine, issuer: Issuer
 ) -> None:
     sibling = await fill(app, engine, issuer, SIBLING, OTHER_PARTNER)
     house = House(app, engine, issuer, sibling, sibling)
-    strangers = [who for who in CALLERS if not may_know_of_district(who)]
-    before = [as_told(await house.ask(who, operation, sibling.ids)) for who in strangers]
+    asked = [
+        (who, operation)
+        for operation, rule in TABLE.items()
+        if operation[0] == "GET" and rule.reach is Reach.OWN_ROLE
+        for who in CALLERS
+        if not may_know_of_district(who)
+    ]
+    before = [as_told(await house.ask(who, operation, sibling.ids)) for who, operation in asked]
 
     await fill(app, engine, issuer, DISTRICT, SENDER)
 
-    after = [as_told(await house.ask(who, operation, sibling.ids)) for who in strangers]
-    assert after == before
+    after = [as_told(await house.ask(who, operation, sibling.ids)) for who, operation in asked]
+    changed = [
+        (*operation, who.name)
+        for (who, operation), first, second in zip(asked, before, after, strict=True)
+        if first != second
+    ]
+    assert changed == []
 
 
 @pytest.mark.parametrize("region", [CITY, DISTRICT])
@@ -206,3 +133,54 @@ async def test_those_above_see_what_lies_below(house: House, region: str) -> Non
     found = {item["journey_id"] for item in answer.json()["items"]}
     both = {house.district.ids["journey_id"], house.sibling.ids["journey_id"]}
     assert found == (both if region == CITY else {house.district.ids["journey_id"]})
+
+
+Guard = Callable[..., Awaitable[Caller]]
+
+
+async def _whatever_her_role(caller: AnyCaller) -> Caller:
+    return caller
+
+
+async def _of_the_whole_nation(caller: AnyCaller) -> Caller:
+    return replace(caller, region="")
+
+
+async def _without_a_token(_: Request) -> Caller:
+    return Caller(subject="somebody", role=Role.SUPERVISOR, region=DISTRICT)
+
+
+def guard_of(kind: object) -> Guard:
+    guard: Guard = get_args(kind)[1].dependency
+    return guard
+
+
+@pytest.mark.parametrize(
+    ("guard", "instead"),
+    [
+        (guard_of(Reader), _whatever_her_role),
+        (guard_of(Staff), _whatever_her_role),
+        (guard_of(Reader), _of_the_whole_nation),
+        (guard_of(Staff), _of_the_whole_nation),
+        (guard_of(AnyCaller), _without_a_token),
+    ],
+)
+async def test_the_matrix_finds_a_guard_that_is_gone(
+    house: House, guard: Guard, instead: Guard
+) -> None:
+    house.app.dependency_overrides[guard] = instead
+    of_journeys = {
+        operation: rule for operation, rule in TABLE.items() if "journeys" in operation[1]
+    }
+
+    assert differing(await answers_of(house, of_journeys)) != {}
+
+
+def differing(found: dict[tuple[str, str, str], str]) -> dict[tuple[str, str, str], str]:
+    """What was answered otherwise than the table says, and how."""
+    wanted = expected_answers(TABLE)
+    return {
+        asked: f"{answer}, and not {wanted[asked]}"
+        for asked, answer in found.items()
+        if answer != wanted[asked]
+    }

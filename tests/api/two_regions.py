@@ -1,12 +1,14 @@
 """Two districts and two partners with trainees, events and cases of their own."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import httpx
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.commands import Role
+from store.tasks import NewTask, TaskKind, raise_task
 from tests.api.conftest import client_of
 from tests.api.faulty_tokens import FAULTY
 from tests.api.issuer import Issuer
@@ -21,6 +23,8 @@ MISSING = {
     "journey_id": "jn_" + "0" * 32,
     "event_id": "rc_" + "0" * 32,
     "person_ref": "pr_" + "0" * 32,
+    "cohort_id": "co_" + "0" * 32,
+    "receipt": "rc_" + "0" * 32,
 }
 """Ids of the right form that name nothing."""
 
@@ -85,32 +89,51 @@ class Place:
     def told_apart(self) -> set[str]:
         """Whatever in an answer would show that something of this place exists."""
         numbers = {str(self.person["id_number"]), str(self.person["phone"])}
-        return set(self.ids.values()) | numbers | {f"ev-of-{self.region}"}
+        return set(self.ids.values()) | numbers | {f"of-{self.region}", f"of {self.region}"}
 
 
 async def fill(
     app: FastAPI, engine: AsyncEngine, issuer: Issuer, region: str, partner: str
 ) -> Place:
-    """A district with a trainee, her journey and its journal, and a partner's event about it."""
+    """A district with a trainee, her journey and its journal, a cohort, and a partner's events.
+
+    One of the events waits in quarantine, and a task says so.
+    """
     place = Place(region, partner, person=a_person())
-    async with client_of(app, issuer.token("caseworker", region=region, sub=region)) as client:
-        opened = _made(
-            await client.post(
-                "/v1/journeys", json=a_journey(person=place.person, home_region=region)
-            )
-        )
-    place.ids |= {"journey_id": opened["id"], "person_ref": opened["person_ref"]}
-    await record(engine, opened["id"])
-    body = as_body(
-        an_event(partner, id=f"ev-of-{region}", subject=opened["id"], type=TYPES[partner])
-        | {"data": DATA[partner]}
+    token = issuer.token("caseworker", region=region, sub=f"caseworker-of-{region}")
+    async with client_of(app, token) as client:
+        asked = a_journey(person=place.person, home_region=region)
+        opened = _made(await client.post("/v1/journeys", json=asked))
+        rows = {"name": f"cohort of {region}", "rows": [a_journey(home_region=region)]}
+        cohort = _made(await client.post("/v1/cohorts", json=rows))
+    journey_id = opened["id"]
+    place.ids |= {
+        "journey_id": journey_id,
+        "person_ref": opened["person_ref"],
+        "cohort_id": cohort["id"],
+    }
+    await record(engine, journey_id)
+    event = an_event(partner, id=f"ev-of-{region}", subject=journey_id, type=TYPES[partner])
+    place.ids["event_id"] = await _sent(app, partner, event | {"data": DATA[partner]})
+    unfit = event | {"id": f"ev-kept-of-{region}", "data": {"mode": "by pigeon"}}
+    place.ids["receipt"] = await _sent(app, partner, unfit)
+    task = NewTask(
+        kind=TaskKind.SECOND_PERSON,
+        about=place.ids["receipt"],
+        journey_id=journey_id,
+        partner=partner,
+        region=region,
     )
-    async with client_of(app) as client:
-        receipt = _made(
-            await client.post("/v1/events", content=body, headers=signed(body, partner))
-        )
-    place.ids["event_id"] = receipt["receipt"]
+    async with engine.begin() as connection:
+        await raise_task(connection, task, datetime.now(UTC))
     return place
+
+
+async def _sent(app: FastAPI, partner: str, event: dict[str, object]) -> str:
+    body = as_body(event)
+    async with client_of(app) as client:
+        answer = await client.post("/v1/events", content=body, headers=signed(body, partner))
+    return _made(answer)["receipt"]
 
 
 TYPES = {
