@@ -2,10 +2,13 @@
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from api.journeys_client import CommandRefused
 from domain.commands import CASE_CHANGED, Refusal
 from domain.stages import Stage, State
+from tests.api.conftest import client_of
+from tests.api.issuer import Issuer
 from tests.api.people import a_journey
 from tests.api.played_journeys import PlayedJourneys
 
@@ -88,10 +91,11 @@ async def test_one_key_does_not_stand_for_two_states_seen(
 
 
 async def test_only_a_supervisor_chooses_between_facts(
-    caseworker: httpx.AsyncClient, supervisor: httpx.AsyncClient, journey: str
+    app: FastAPI, issuer: Issuer, caseworker: httpx.AsyncClient, journey: str
 ) -> None:
     body = {"receipt": "rc_1", "reason": "the center was asked"}
     address = f"/v1/journeys/{journey}/choose"
 
     assert (await caseworker.post(address, json=body)).status_code == 403
-    assert (await supervisor.post(address, json=body)).status_code == 200
+    async with client_of(app, issuer.token("supervisor", region="44")) as supervisor:
+        assert (await supervisor.post(address, json=body)).status_code == 200
