@@ -71,7 +71,8 @@ async def test_an_event_in_quarantine_tells_its_sender_why(
         shown = (await provider.get(f"/v1/events/{receipt}")).json()
 
     assert shown["status"] == "quarantined"
-    assert "data.mode" in shown["reason"]
+    assert shown["reason"] == "schema"
+    assert "data.mode" in shown["detail"]
 
 
 async def test_another_partners_event_is_not_there_in_the_same_words(

@@ -99,7 +99,7 @@ async def test_center_a_does_not_speak_of_center_bs_booking(
     async with relaying(store, client):
         await started(store)
         receipt = (await received(store, "BK-1", partner="center-gz-02")).receipt
-        await has_fate(store, receipt, "rejected")
+        await has_fate(store, receipt, "quarantined")
     assert (await fate(store, receipt))[1] == "not_yours"
     assert await batches_of(client, journey_id) == []
 
