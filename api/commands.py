@@ -19,7 +19,9 @@ from api.problems import (
     CaseChanged,
     CommandForbidden,
     FieldError,
+    NotFound,
     NotStartedYet,
+    Problem,
     Unavailable,
     Unprocessable,
     documented,
@@ -40,6 +42,7 @@ from domain.commands import (
 from domain.events import DATA_OF
 from domain.masking import without_personal_numbers_in
 from domain.stages import Stage
+from store.audit import AuditAction, AuditLine
 from store.caseload import CaseView, timeline
 from store.pages import cursor_of
 
@@ -173,11 +176,27 @@ def _endpoint(kind: type[Command]) -> Endpoint:
         async def answer() -> str:
             return (await give(deps, caller, journey_id, order, update_id)).model_dump_json()
 
-        if key is None:
-            return Response(await answer(), media_type="application/json")
-        return await answer_once(deps, caller, key, fingerprint, answer)
+        def told(fault: Exception | None) -> AuditLine | None:
+            return _audited(order, journey_id, fault)
+
+        return await answer_once(deps, caller, key, fingerprint, answer, told)
 
     return endpoint
+
+
+def _audited(order: Order, journey_id: str, fault: Exception | None) -> AuditLine | None:
+    """What the audit log is told of a command; nothing where there is no such journey."""
+    detail: dict[str, JsonValue] = {"command": order.command.name, "outcome": "done"}
+    match fault:
+        case NotFound():
+            return None
+        case Problem() if not isinstance(fault, Unavailable):
+            detail |= {"outcome": "refused", "rule": fault.rule or fault.code}
+        case Exception():
+            detail |= {"outcome": "unknown"}
+    return AuditLine(
+        action=AuditAction.JOURNEY_COMMANDED, by=order.by, about=journey_id, detail=detail
+    )
 
 
 def _needs_a_body(kind: type[Command]) -> bool:

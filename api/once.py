@@ -22,6 +22,7 @@ from api.database import transaction
 from api.dependencies import ApiDependencies
 from api.problems import IdempotencyKeyReused, StillInFlight
 from api.tokens import Caller
+from store.audit import AuditLine, append
 from store.idempotency import Finished, KeyInFlight, KeyReused, begin, finish, forget
 
 MEDIA_TYPE = "application/json"
@@ -114,31 +115,43 @@ async def write_once(
     return answer.response()
 
 
-async def answer_once(
+async def answer_once(  # noqa: PLR0917 (a request, its work and its trace)
     deps: ApiDependencies,
     caller: Caller,
-    key: str,
+    key: str | None,
     fingerprint: str,
     answer: Callable[[], Awaitable[str]],
+    told: Callable[[Exception | None], AuditLine | None],
 ) -> Response:
     """The same for work that waits for somebody else, so that no transaction is open meanwhile.
+
+    Args:
+        told: what the audit log is told, given what `answer` raised, None where it answered. It is
+            written in one transaction with what becomes of the key.
 
     Raises:
         Problem: those of `earlier_answer`, and whatever `answer` raises.
     """
     within = deps.limits.database_answer
-    async with transaction(deps.engine, within) as connection:
-        before = await earlier_answer(connection, deps, caller, key, fingerprint)
-    if before is not None:
-        return before
+    if key is not None:
+        async with transaction(deps.engine, within) as connection:
+            before = await earlier_answer(connection, deps, caller, key, fingerprint)
+        if before is not None:
+            return before
     try:
         content = await answer()
-    except Exception:
+    except Exception as fault:
         async with transaction(deps.engine, within) as connection:
-            await forget(connection, caller.subject, _kept_as(deps, key))
+            if key is not None:
+                await forget(connection, caller.subject, _kept_as(deps, key))
+            if line := told(fault):
+                await append(connection, line)
         raise
     async with transaction(deps.engine, within) as connection:
-        await finish(connection, caller.subject, _kept_as(deps, key), 200, content, {})
+        if key is not None:
+            await finish(connection, caller.subject, _kept_as(deps, key), 200, content, {})
+        if line := told(None):
+            await append(connection, line)
     return Answer(content).response()
 
 
