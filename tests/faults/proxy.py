@@ -14,6 +14,10 @@ from urllib.parse import urlsplit
 from processes.embedded.ports import LOOPBACK
 
 DELAY_S = 0.2
+_UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n"
+_GARBAGE = (
+    b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 12\r\n\r\n{"ref": "bk_'
+)
 
 
 class Fault(StrEnum):
@@ -31,6 +35,10 @@ class Fault(StrEnum):
     """The same, by a TCP reset."""
     CUT_IN_ANSWER = auto()
     """The answer breaks off in its middle."""
+    UNAVAILABLE = auto()
+    """A gateway answers 503 in the service's place, which has not seen it."""
+    GARBAGE = auto()
+    """The service has done it; what comes back with status 200 is broken JSON."""
     HALF_OPEN = auto()
     """The service has done it; the connection stays open, and nothing ever comes."""
 
@@ -104,6 +112,10 @@ class FaultProxy:
             if fault in (Fault.CUT_BEFORE_SENT, Fault.RESET_BEFORE_SENT):
                 _hang_up(writer, reset=fault is Fault.RESET_BEFORE_SENT)
                 return
+            if fault is Fault.UNAVAILABLE:
+                writer.write(_UNAVAILABLE)
+                await writer.drain()
+                continue
             if fault is Fault.DELAY:
                 await asyncio.sleep(DELAY_S)
             service_writer.write(request)
@@ -118,7 +130,7 @@ class FaultProxy:
                 writer.write(answer[: len(answer) // 2])
                 await writer.drain()
                 return
-            writer.write(answer)
+            writer.write(_GARBAGE if fault is Fault.GARBAGE else answer)
             await writer.drain()
 
     def _fault_for(self, request: bytes) -> Fault | None:

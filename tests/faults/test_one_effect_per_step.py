@@ -12,7 +12,8 @@ from tests.stories.trainee import Trainee
 from tests.stories.waiting import until
 
 UNANSWERED = frozenset(Fault) - {Fault.DELAY}
-AFTER_COMMIT = UNANSWERED - {Fault.CUT_BEFORE_SENT, Fault.RESET_BEFORE_SENT}
+BEFORE_SENT = {Fault.CUT_BEFORE_SENT, Fault.RESET_BEFORE_SENT, Fault.UNAVAILABLE}
+AFTER_COMMIT = UNANSWERED - BEFORE_SENT
 
 
 async def test_a_call_that_meets_any_fault_twice_has_one_effect(proxied: Proxied) -> None:

@@ -14,19 +14,21 @@ import tempfile
 import time
 from asyncio.subprocess import PIPE, Process
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from socket import socket
 
 import psutil
+from temporalio.client import Client
 
 from domain.commands import Role
 from partners.requests import Service
 from processes.embedded.ports import LOOPBACK
 from processes.local_issuer import SECRETS_FILE, LocalIssuer
 from processes.settings import Settings
+from processes.temporal_client import connect_temporal
 from tests.faults.harness.rules import write_rules
 from tests.faults.harness.supervisor import POSTGRESQL, TEMPORAL, HouseOrder
 from tests.stories.waiting import until
@@ -47,7 +49,7 @@ PORTS = (
     "worker_metrics_port",
     "relay_metrics_port",
 )
-PACE = {
+PACE: dict[str, object] = {
     "log_level": "warning",
     "relay_lease": 10,
     "relay_starts_per_second": 50,
@@ -84,6 +86,10 @@ class Fleet:
     @property
     def sandbox_url(self) -> str:
         return f"http://{LOOPBACK}:{self.settings.sandbox_port}"
+
+    async def temporal(self) -> Client:
+        """A client of the house's Temporal."""
+        return await connect_temporal(self.settings.model_copy(update={"embedded": True}))
 
     def token(self, subject: str, role: Role = Role.CASEWORKER, region: str = "42") -> str:
         """A bearer token of the house's own issuer."""
@@ -140,15 +146,20 @@ class Fleet:
             self.pids = json.loads(line)["pids"]
 
 
+Services = Callable[[str], Mapping[Service, str]]
+"""Where the workers find each partner service, given the sandbox's address."""
+
+
 @asynccontextmanager
 async def open_fleet(
-    services: Mapping[Service, str] | None = None, *, sandbox: bool = False
+    services: Services, *, sandbox: bool = False, **others: object
 ) -> AsyncIterator[Fleet]:
     """Start a house in a folder of its own; stop and remove it in the end.
 
     Args:
-        services: where the workers find a partner service; the sandbox's where None.
-        sandbox: whether the sandbox partners run as well.
+        services: where the workers find the partner services.
+        sandbox: whether the sandbox partners run.
+        others: settings that differ from `PACE`.
 
     Raises:
         HouseFailed: with what its supervisor and processes said last.
@@ -158,8 +169,9 @@ async def open_fleet(
     settings = Settings.model_validate({"data_folder": folder / "data", **ports})
     supervisor: Process | None = None
     try:
-        told = PACE | ports | {"policies_folder": write_rules(folder / "rules")}
-        told |= {f"{service}_url": url for service, url in (services or {}).items()}
+        told = PACE | others | ports | {"policies_folder": write_rules(folder / "rules")}
+        found = services(f"http://{LOOPBACK}:{settings.sandbox_port}")
+        told |= {f"{service}_url": url for service, url in found.items()}
         environment = {f"JOURNEYMAN_{name.upper()}": str(value) for name, value in told.items()}
         order = HouseOrder(str(settings.data_folder), ports, environment, sandbox)
         with (folder / "supervisor.log").open("wb") as log:

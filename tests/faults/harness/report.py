@@ -1,7 +1,10 @@
 """The report: tables on standard output, and one line of JSON at its end."""
 
 import json
+import traceback
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from rich.console import Console
@@ -9,6 +12,7 @@ from rich.table import Table
 
 from domain.journal import ReceiptStatus
 from tests.faults.harness.fleet import VICTIMS
+from tests.faults.harness.proofs import Proof
 from tests.faults.harness.seed import DRAINED_WITHIN, SeedResult
 
 WIDTH = 140
@@ -19,13 +23,24 @@ class Report:
     """Everything that was run; `failures` are runs that did not come to an end."""
 
     seeds: list[SeedResult] = field(default_factory=list)
+    proofs: list[Proof] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
     @property
     def good(self) -> bool:
         """Whether every promise held."""
         drained = all(each.drain_seconds <= DRAINED_WITHIN for each in self.seeds)
-        return drained and not self.failures and all(each.verdict.good for each in self.seeds)
+        alike = all(each.verdict.good for each in self.seeds)
+        return drained and alike and not self.failures and not any(p.broken for p in self.proofs)
+
+    @asynccontextmanager
+    async def failing(self, part: str) -> AsyncIterator[None]:
+        """Keep why a part did not come to its end; the others are run all the same."""
+        try:
+            yield
+        except Exception as failed:
+            traceback.print_exc()
+            self.failures.append(f"{part}: {type(failed).__name__}: {failed}")
 
     def show(self) -> None:
         """Print it all."""
@@ -35,6 +50,8 @@ class Report:
         for each in self.seeds:
             for words in each.verdict.words:
                 console.print(f"seed {each.seed}: {words}", highlight=False, markup=False)
+        if self.proofs:
+            console.print(_proofs_table(self.proofs))
         for words in self.failures:
             console.print(words, style="red", highlight=False, markup=False)
         print(json.dumps(self.summary()), flush=True)
@@ -63,6 +80,10 @@ class Report:
             "drain_seconds": round(max((e.drain_seconds for e in self.seeds), default=0.0), 1),
             "seconds": round(sum(each.seconds for each in self.seeds), 1),
             "seeds": [each.seed for each in self.seeds],
+            "promises": [
+                {"promise": p.promise, "name": p.name, "figures": p.figures, "broken": p.broken}
+                for p in self.proofs
+            ],
             "failures": self.failures,
             "good": self.good,
         }
@@ -104,4 +125,14 @@ def _seeds_table(seeds: list[SeedResult]) -> Table:
                 ),
             )
         )
+    return table
+
+
+def _proofs_table(proofs: list[Proof]) -> Table:
+    table = Table(title="The other promises under fault")
+    for name in ("promise", "what", "measured", "broken"):
+        table.add_column(name)
+    for proof in proofs:
+        told = "\n".join(f"{name}: {value}" for name, value in proof.figures.items())
+        table.add_row(str(proof.promise), proof.name, told, "\n".join(proof.broken) or "no")
     return table

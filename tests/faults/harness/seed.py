@@ -16,7 +16,7 @@ from tests.faults.harness.books import Books
 from tests.faults.harness.carrying import Carried, Carrier, World
 from tests.faults.harness.fleet import VICTIMS, Fleet, open_fleet
 from tests.faults.harness.killing import kill_as_planned
-from tests.faults.harness.partners import MutePartners
+from tests.faults.harness.partners import REGION, MutePartners
 from tests.faults.harness.plan import Plan, ghosts, make_plan, oracle_of
 from tests.faults.harness.sender import (
     ANSWERED_WITHIN,
@@ -66,15 +66,15 @@ class NotDone(Exception):
 
 
 @asynccontextmanager
-async def a_door(fleet: Fleet) -> AsyncIterator[Door]:
-    """The API of a house, with everybody's keys."""
+async def a_door(fleet: Fleet, region: str = REGION) -> AsyncIterator[Door]:
+    """The API of a house, with everybody's keys; its caseworkers work in the region's province."""
     async with httpx.AsyncClient(
         base_url=fleet.api_url,
         timeout=ANSWERED_WITHIN,
         trust_env=False,
         limits=httpx.Limits(max_connections=AT_ONCE + 16),
     ) as http:
-        tokens = [fleet.token(f"caseworker-{number}") for number in range(CASEWORKERS)]
+        tokens = [fleet.token(f"caseworker-{n}", region=region[:2]) for n in range(CASEWORKERS)]
         yield Door(http, fleet.partner_secrets(), tokens)
 
 
@@ -97,19 +97,19 @@ async def run_seed(
     began = time.monotonic()
     async with serving(partners.app()) as services_url:
         services = {service: f"{services_url}/{service}" for service in SERVICES}
-        async with open_fleet(services) as fleet, a_door(fleet) as door:
+        async with open_fleet(lambda _: services) as fleet, a_door(fleet) as door:
             tell(f"seed {seed}: everything runs after {time.monotonic() - began:.0f} s")
             books = Books(fleet.database_url)
-            looking = asyncio.create_task(books.look())
             try:
-                async with asyncio.timeout(within):
-                    return await _carry_all(plan, fleet, door, books, partners, tell)
+                async with asyncio.timeout(within), asyncio.TaskGroup() as group:
+                    looking = group.create_task(books.look())
+                    result = await _carry_all(plan, fleet, door, books, partners, tell)
+                    looking.cancel()
             except TimeoutError:
                 raise NotDone(f"seed {seed}: not done within {within:g} s") from None
             finally:
-                looking.cancel()
-                await asyncio.gather(looking, return_exceptions=True)
                 await books.close()
+            return result
 
 
 async def _carry_all(  # noqa: PLR0917
@@ -201,7 +201,7 @@ def _judge(
     return Verdict(
         lost=verdict.lost(door.acknowledged, final),
         doubled=verdict.doubled((*oracles, *people), final),
-        differing=verdict.wrong_oracles(told) + verdict.differing(stories, by_way),
+        differing=verdict.wrong_oracles(told) + verdict.differing(stories, by_way, final),
     )
 
 

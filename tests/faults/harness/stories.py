@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from domain.journal import ReceiptStatus
@@ -15,7 +16,7 @@ _JOURNEYS = (
     "WHERE journey_id = ANY($1)"
 )
 _JOURNAL = (
-    "SELECT journey_id, kind, before, state, detail, receipt FROM journal "
+    "SELECT journey_id, sequence, kind, at, before, state, detail, receipt FROM journal "
     "WHERE journey_id = ANY($1) ORDER BY journey_id, sequence"
 )
 _INBOX = "SELECT receipt, source, event_id, status, reason, journey_id FROM inbox"
@@ -36,11 +37,17 @@ class Row:
 class Line:
     """A line of a journal."""
 
+    sequence: int
+    at: datetime
     kind: str
     before: str
     state: str
     detail: str
     receipt: str | None
+
+    def __str__(self) -> str:
+        moved = f"{self.before} -> {self.state}"
+        return f"{self.sequence} {self.at:%T.%f} {self.kind} {moved} {self.detail} {self.receipt}"
 
 
 @dataclass(frozen=True)

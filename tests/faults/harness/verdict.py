@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from itertools import takewhile
 
 from domain.journal import ReceiptStatus
 from tests.faults.harness.carrying import Carried
@@ -12,6 +13,7 @@ from tests.faults.harness.variants import ATTENDANCE
 
 SHOWN = 12
 """Of how many troubles the report speaks in words."""
+LINES_SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def doubled(people: Iterable[Carried], books: FinalBooks) -> tuple[str, ...]:
 
 
 def differing(
-    people: Sequence[tuple[Carried, Story]], oracles: dict[str, Story]
+    people: Sequence[tuple[Carried, Story]], oracles: dict[str, Story], books: FinalBooks
 ) -> tuple[str, ...]:
     """Who did not end as the oracle of her way, each once, and in what."""
     found = []
@@ -85,7 +87,8 @@ def differing(
         ]
         if told:
             way = f"{carried.trainee.tag} ({carried.trainee.variant.name}, {carried.journey_id})"
-            found.append(f"{way}: {'; '.join(told)}")
+            lines = "\n  ".join(map(str, books.journal[carried.journey_id][-LINES_SHOWN:]))
+            found.append(f"{way}: {'; '.join(told)}; its last lines:\n  {lines}")
     return tuple(found)
 
 
@@ -100,6 +103,11 @@ def wrong_oracles(oracles: Iterable[tuple[Carried, Story]]) -> tuple[str, ...]:
 
 def _unlike(name: str, story: Story, oracle: Story) -> str:
     mine, theirs = getattr(story, name), getattr(oracle, name)
+    if name == "moves" and mine != theirs:
+        same = len(
+            list(takewhile(lambda pair: pair[0] == pair[1], zip(mine, theirs, strict=False)))
+        )
+        return f"after {same} moves: {mine[same:]} and not {theirs[same:]}"
     if not isinstance(mine, dict):
         return "" if mine == theirs else f"{mine} and not {theirs}"
     expected = dict(theirs)
