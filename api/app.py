@@ -11,6 +11,9 @@ from api import (
     health,
     journeys,
     openapi,
+    partner_keys,
+    partner_pauses,
+    partners,
     persons,
     quarantine,
     receipts,
@@ -25,6 +28,7 @@ from api.handlers import handle_errors
 from api.kept_events import AskedRejection, AskedRelease
 from api.metrics import Metrics
 from api.opening import AskedJourney
+from api.partner_views import ASKED_OF_PARTNERS
 from api.persons import AskedErasing, AskedReveal, AskedSearch
 from api.request_log import RequestLog
 from domain.commands import COMMANDS
@@ -59,6 +63,9 @@ def create_app(deps: ApiDependencies) -> FastAPI:
         commands,
         cohorts,
         persons,
+        partners,
+        partner_keys,
+        partner_pauses,
         audit,
         health,
     ):
@@ -77,6 +84,7 @@ def create_app(deps: ApiDependencies) -> FastAPI:
             AskedErasing,
             AskedRelease,
             AskedRejection,
+            *ASKED_OF_PARTNERS,
             CloudEvent,
             *COMMANDS,
         ),

@@ -16,6 +16,7 @@ from api.rates import Rates, Refusals
 from api.tokens import Caller, TokenVerifier
 from domain.catalog import Catalog
 from domain.commands import Role
+from domain.outgoing import OutgoingRules
 from policies.loader import Policies
 from store.vault import Vault
 
@@ -64,6 +65,7 @@ class ApiDependencies:
     tokens: TokenVerifier
     vault: Vault
     limits: Limits = field(default_factory=Limits)
+    outgoing: OutgoingRules = field(default_factory=OutgoingRules)
     clock: Callable[[], datetime] = _now
     monotonic: Callable[[], float] = time.monotonic
 
@@ -142,6 +144,11 @@ Reader = Annotated[Caller, Depends(_one_of(Role.CASEWORKER, Role.SUPERVISOR, Rol
 
 Operator = Annotated[Caller, Depends(_one_of(Role.OPERATOR))]
 """Somebody who runs Journeyman; she sees no trainee."""
+
+StaffOrOperator = Annotated[
+    Caller, Depends(_one_of(Role.CASEWORKER, Role.SUPERVISOR, Role.OPERATOR))
+]
+"""Staff, limited to their region, or an operator, who is limited to none."""
 
 Partner = Annotated[Caller, Depends(_one_of(Role.PARTNER))]
 """A partner's own system, limited to what it sent and was asked."""

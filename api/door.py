@@ -53,6 +53,7 @@ class Door:
             clock=deps.clock,
             kept=deps.limits.partner_kept,
             answer_within=deps.limits.database_answer,
+            monotonic=deps.monotonic,
         )
         self._rates = Rates(deps.limits.partner_events_per_second, monotonic=deps.monotonic)
         self._noted: dict[str, datetime] = {}

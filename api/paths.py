@@ -20,10 +20,17 @@ NO_SUCH_PERSON = "there is no such person"
 NO_SUCH_COHORT = "there is no such cohort"
 """The same words for an id that does not exist and for a cohort of another region."""
 
+NO_SUCH_PARTNER = "there is no such partner"
+"""The same words for an id that does not exist and for a partner of another region."""
+
+NO_SUCH_KEY = "there is no such key"
+
 _JOURNEY_ID = re.compile(r"jn_[0-9a-f]{32}")
 _PERSON_REF = re.compile(r"pr_[0-9a-f]{32}")
 _COHORT_ID = re.compile(r"co_[0-9a-f]{32}")
 _RECEIPT = re.compile(r"rc_[0-9a-f]{32}")
+_PARTNER_ID = re.compile(r"[\x21-\x7e]{1,120}")
+_KEY_ID = re.compile(r"pk_[0-9a-f]{32}")
 _EVENT_ID = re.compile(r"[\x21-\x7e]{1,120}")
 
 
@@ -67,10 +74,28 @@ async def _cohort_id(
     return cohort_id
 
 
+async def _partner_id(
+    partner_id: Annotated[str, Path(description="The partner's id")],
+) -> str:
+    if not _PARTNER_ID.fullmatch(partner_id):
+        raise NotFound(NO_SUCH_PARTNER)
+    return partner_id
+
+
+async def _key_id(
+    key_id: Annotated[str, Path(description="The key's id, `pk_` and 32 hex digits")],
+) -> str:
+    if not _KEY_ID.fullmatch(key_id):
+        raise NotFound(NO_SUCH_KEY)
+    return key_id
+
+
 JourneyId = Annotated[str, Depends(_journey_id)]
 CohortId = Annotated[str, Depends(_cohort_id)]
 PersonRef = Annotated[str, Depends(_person_ref)]
 ReceiptId = Annotated[str, Depends(_receipt_id)]
+PartnerId = Annotated[str, Depends(_partner_id)]
+KeyId = Annotated[str, Depends(_key_id)]
 EventId = Annotated[str, Depends(_event_id)]
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, JsonValue
 
 from api.timelines import TimelineLine
 from domain.commands import CASE_CHANGED
@@ -50,6 +50,7 @@ class ProblemDetails(BaseModel):
     journey_id: str | None = None
     receipt: str | None = None
     changes: list[TimelineLine] | None = None
+    current: dict[str, JsonValue] | None = None
 
 
 class Problem(Exception):
@@ -204,6 +205,39 @@ class CaseChanged(Problem):
 
     def details(self, request_id: str) -> ProblemDetails:
         return super().details(request_id).model_copy(update={"changes": self._changes})
+
+
+class PartnerChanged(Problem):
+    """The partner was changed since the caller looked.
+
+    Args:
+        revision: the number of its last change.
+        current: the partner as it is now.
+    """
+
+    status = 412
+    code = "partner_changed"
+    title = "The partner has changed since you looked"
+
+    def __init__(self, detail: str, *, revision: int, current: dict[str, JsonValue]) -> None:
+        super().__init__(detail)
+        self._revision = revision
+        self._current = current
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"ETag": f'"{self._revision}"'}
+
+    def details(self, request_id: str) -> ProblemDetails:
+        return super().details(request_id).model_copy(update={"current": self._current})
+
+
+class PartnerRuleForbids(Problem):
+    """A partner or its keys can't be changed like this; `rule` says by which rule."""
+
+    status = 409
+    code = "partner_refused"
+    title = "The partner registry's rules forbid this"
 
 
 class QuarantineForbids(Problem):
@@ -373,7 +407,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, object]]:
         404: "Not there, or not yours to see",
         408: "The body came too slowly; the connection is closed",
         409: "The state forbids it",
-        412: "It has changed since you looked; `changes` tells how",
+        412: "It has changed since you looked; `changes` tells how, or `current` what it is now",
         413: "The body is too large; the connection is closed",
         414: "The address is too long, or has too many parameters",
         415: "Not a media type that is taken here",

@@ -47,6 +47,7 @@ async def run_api(settings: Settings, stop: asyncio.Event) -> None:
                     settings.issuer_key_set(), issuer=settings.issuer, audience=settings.audience
                 ),
                 vault=await vault_of(settings, engine),
+                outgoing=settings.outgoing_rules,
                 limits=Limits(
                     event_bytes=settings.event_bytes,
                     event_data_bytes=settings.event_data_bytes,
