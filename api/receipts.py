@@ -14,7 +14,6 @@ from api.tokens import Caller
 from domain.commands import Role
 from domain.journal import ReceiptStatus
 from domain.model import Ref
-from store.caseload import Scope, find_case
 from store.pages import BadCursor
 from store.receipt_history import HistoryFilter, count_receipts, list_receipts
 from store.receipts import ReceiptView, receipt
@@ -154,16 +153,12 @@ async def count_history(
 )
 async def show_receipt(caller: StaffOrPartner, event_id: EventId, deps: Deps) -> Receipt:
     """A partner sees its own events, staff those of journeys in their region."""
-    sender = caller.partner if caller.role is Role.PARTNER else None
+    sends = caller.role is Role.PARTNER
+    partner, region = (caller.partner, None) if sends else (None, caller.region)
     async with transaction(deps.engine, deps.limits.database_answer) as connection:
-        view = await receipt(connection, event_id, sender)
-        if view is None:
-            raise NotFound(NO_SUCH_EVENT)
-        if sender is None and (
-            view.journey_id is None
-            or await find_case(connection, Scope(region=caller.region), view.journey_id) is None
-        ):
-            raise NotFound(NO_SUCH_EVENT)
+        view = await receipt(connection, event_id, partner, region)
+    if view is None:
+        raise NotFound(NO_SUCH_EVENT)
     return _shown(view, caller)
 
 

@@ -10,9 +10,10 @@ from sqlalchemy import (
     RowMapping,
     Select,
     Text,
-    and_,
     bindparam,
     cast,
+    exists,
+    func,
     literal,
     null,
     or_,
@@ -24,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.journal import SAME_ID_OTHER_BODY, ReceiptStatus
 from domain.model import Word
 from store.intake_tables import inbox, inbox_repeats, inbox_variants
-from store.tables import MOMENT
+from store.tables import MOMENT, journeys
 
 
 class ReceiptView(Word):
@@ -103,27 +104,41 @@ _SENDER = or_(
     bindparam("partner", type_=inbox.c.partner.type).is_(None),
     inbox.c.partner == bindparam("partner"),
 )
+_OF_REGION = or_(
+    bindparam("region", type_=journeys.c.home_region.type).is_(None),
+    exists().where(
+        journeys.c.journey_id == inbox.c.journey_id,
+        func.starts_with(journeys.c.home_region, bindparam("region")),
+    ),
+)
 _BY_EITHER_ID = (
     FIRSTS.where(or_(inbox.c.receipt == bindparam("id"), inbox.c.event_id == bindparam("id")))
-    .where(_SENDER)
+    .where(_SENDER, _OF_REGION)
     .order_by(inbox.c.arrival)
     .limit(1)
 )
 _AGAIN = tuple(
-    kind.where(and_(table.c.receipt == bindparam("id"), _SENDER))
+    kind.where(table.c.receipt == bindparam("id"), _SENDER, _OF_REGION)
     for kind, table in ((REPEATS, inbox_repeats), (VARIANTS, inbox_variants))
 )
 
 
 async def receipt(
-    connection: AsyncConnection, receipt_id: str, partner: str | None
+    connection: AsyncConnection,
+    receipt_id: str,
+    partner: str | None,
+    region: str | None = None,
 ) -> ReceiptView | None:
     """What became of an event, by our receipt or by the sender's event id.
 
+    One that does not exist for the caller takes as many statements as one that nobody has.
+
     Args:
-        partner: whose events exist for the caller; None for staff, for whom all do.
+        partner: whose events exist for the caller; None for all partners'.
+        region: where the event's journey has to lie for staff to see it; None for events of no
+            journey too.
     """
-    asked = {"id": receipt_id, "partner": partner}
+    asked = {"id": receipt_id, "partner": partner, "region": region}
     for query in (_BY_EITHER_ID, *_AGAIN):
         found = (await connection.execute(query, asked)).first()
         if found is not None:
