@@ -68,7 +68,7 @@ async def _run(settings: Settings, plan: RunPlan, console: Console, stop: asynci
             await run.save_partners(catalog)
             run.start("sandbox", "api")
             await run.await_ready(f"{run.sandbox_url}/healthz", f"{settings.api_url}/healthz")
-            end = await carry_cohort(run, catalog, script, plan, console, stop)
+            end = await carry_cohort(run, script, plan, console, stop)
         except ProcessEnded as ended:
             console.print("Stopped, because", style="bold red")
             console.print(str(ended), markup=False, soft_wrap=True)

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Sequence
 
 from rich.console import Console
 
-from domain.catalog import Catalog
 from processes.demo.caseworker import work_caseload
 from processes.demo.cohort import COHORT_FILE, read_cohort
 from processes.demo.display import Display
@@ -23,9 +22,8 @@ from processes.run_plan import RunPlan
 from store.database import create_engine
 
 
-async def carry_cohort(  # noqa: PLR0917 (called once, from `up`)
+async def carry_cohort(
     run: EmbeddedRun,
-    catalog: Catalog,
     script: DemoScript,
     plan: RunPlan,
     console: Console,
@@ -39,7 +37,7 @@ async def carry_cohort(  # noqa: PLR0917 (called once, from `up`)
         ProcessEnded: a process of the run gave up.
         CommandFailed, CohortError: the cohort can't be loaded.
     """
-    rows = read_cohort(COHORT_FILE, catalog)[: plan.trainees]
+    rows = read_cohort(COHORT_FILE)[: plan.trainees]
     await end_outage(run.sandbox_url, script.outage)
     cast, fresh = await load_cohort(run, rows, script)
     run.start("worker", "relay")

@@ -20,7 +20,7 @@ def script() -> DemoScript:
 
 @pytest.fixture(scope="module")
 def cohort() -> list[CohortRow]:
-    return read_cohort(COHORT_FILE, load_catalog())
+    return read_cohort(COHORT_FILE)
 
 
 def waiting(state: State, *awaited: str, stuck: StuckCause | None = None) -> ListedCase:
