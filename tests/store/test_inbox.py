@@ -35,7 +35,9 @@ async def rows(engine: AsyncEngine, query: str) -> Sequence[tuple[object, ...]]:
 
 async def audited(engine: AsyncEngine) -> Sequence[tuple[object, ...]]:
     return await rows(
-        engine, "SELECT action, actor_id, actor_role, about FROM audit_log ORDER BY at"
+        engine,
+        "SELECT action, actor_id, actor_role, about FROM audit_log"
+        " WHERE actor_role = 'partner' ORDER BY at",
     )
 
 

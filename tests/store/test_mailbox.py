@@ -172,6 +172,41 @@ async def test_what_can_not_be_read_is_put_away_and_stops_nobody(
     assert (await fate(store, unreadable))[0] == "quarantined"
 
 
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "UPDATE inbox SET sealed = NULL WHERE receipt = :of",
+        "UPDATE inbox SET sealed = 'junk' WHERE receipt = :of",
+        (
+            "UPDATE inbox SET sealed = set_byte(sealed, 20, 255 - get_byte(sealed, 20))"
+            " WHERE receipt = :of"
+        ),
+        (
+            "UPDATE inbox SET sealed = other.sealed FROM inbox AS other"
+            " WHERE inbox.receipt = :of AND other.receipt <> :of"
+        ),
+    ],
+)
+async def test_what_can_not_be_unsealed_is_put_away_with_a_line_in_the_audit_log(
+    store: AsyncEngine, single: AsyncConnection, harm: str
+) -> None:
+    journey_id = await running(store)
+    harmed = (await received(store, journey_id)).receipt
+    readable = (await received(store, journey_id)).receipt
+    await single.execute(text(harm), {"of": harmed})
+    (mail,) = await lease_mail(single, VAULT, 10, LEASE)
+    assert [delivery.receipt for delivery in mail.deliveries] == [readable]
+    assert await fate(store, harmed) == ("quarantined", "undeliverable")
+    lines = await single.execute(
+        text("SELECT action, actor_id FROM audit_log WHERE about = :of ORDER BY at"),
+        {"of": harmed},
+    )
+    assert [tuple(line) for line in lines] == [
+        ("event.received", PROVIDER),
+        ("event.quarantined", "journeyman"),
+    ]
+
+
 async def test_events_for_an_ended_journey_are_late_with_lines_in_the_journal(
     store: AsyncEngine, single: AsyncConnection
 ) -> None:
