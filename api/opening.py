@@ -175,7 +175,7 @@ def opening_of(asked: AskedJourney, caller: Caller, rules: Rules) -> Opening:
         job_region=asked.job_region or asked.home_region,
         groups=tuple(dict.fromkeys(asked.groups)),
         years_of_service=asked.years_of_service,
-        employer=asked.employer,
+        employer=without_personal_numbers(asked.employer) if asked.employer else None,
         vacancy_ref=asked.vacancy_ref,
         recognized=tuple(
             ModuleCredit(
