@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from uuid import uuid4
 
-from tests.api.access_table import COHORT, JOURNEY, KEPT, PERSON, Operation
+from tests.api.access_table import COHORT, JOURNEY, KEPT, PARTNER, PARTNER_KEY, PERSON, Operation
 from tests.api.partners import an_event, as_body
 from tests.api.people import a_journey
 from tests.api.test_commands import BODIES
@@ -36,6 +36,23 @@ _BODIES: dict[Operation, Body] = {
     ("POST", f"{COHORT}/cancel"): _same(reason="a mistake"),
     ("POST", f"{KEPT}/release"): _same(reason="told by phone", data={"enrollment_ref": "enr-1"}),
     ("POST", f"{KEPT}/reject"): _same(reason="told by phone"),
+    ("POST", "/v1/partners"): lambda _place, _who: {
+        "id": f"center-{uuid4().hex}",
+        "organization": "school-9",
+        "kind": "center",
+        "name": "a center",
+    },
+    ("PATCH", PARTNER): _same(name="another name"),
+    ("POST", f"{PARTNER}/pause"): _same(reason="answers garbage"),
+    ("POST", f"{PARTNER}/resume"): _same(reason="repaired"),
+    ("POST", f"{PARTNER_KEY}/revoke"): _same(reason="lost"),
+    ("POST", "/v1/partners"): _same(
+        id="center-new", organization="org-new", kind="center", name="new", region="44"
+    ),
+    ("PATCH", PARTNER): _same(name="another name"),
+    ("POST", f"{PARTNER}/keys/{{key_id}}/revoke"): _same(reason="lost"),
+    ("POST", f"{PARTNER}/pause"): _same(reason="it answers nonsense"),
+    ("POST", f"{PARTNER}/resume"): _same(reason="it is well again"),
     ("POST", "/v1/persons/find"): lambda place, _: {"id_number": place.person["id_number"]},
     ("POST", f"{PERSON}/reveal"): _same(fields=["name"], purpose="she asked for it"),
     ("POST", f"{PERSON}/erase"): _same(reason="she asked for it"),

@@ -20,6 +20,8 @@ class Reach(Enum):
     """Whoever signs with a partner's key; a token opens nothing."""
     OWN_ROLE = auto()
     """The role alone: it names nothing that belongs to anybody, and shows the caller's own."""
+    NATION = auto()
+    """The role alone: it names what belongs to somebody, wherever she is."""
     REGION = auto()
     """What it names belongs to a region, and exists for those whose region holds it."""
     SENDER = auto()
@@ -38,11 +40,16 @@ STAFF = frozenset({Role.CASEWORKER, Role.SUPERVISOR})
 READERS = STAFF | {Role.AUDITOR}
 SUPERVISORS = frozenset({Role.SUPERVISOR})
 AUDITORS = frozenset({Role.AUDITOR})
+OPERATORS = frozenset({Role.OPERATOR})
+OPERATORS = frozenset({Role.OPERATOR})
 PARTNERS = frozenset({Role.PARTNER})
 JOURNEY = "/v1/journeys/{journey_id}"
 COHORT = "/v1/cohorts/{cohort_id}"
 KEPT = "/v1/quarantine/{receipt}"
+PARTNER = "/v1/partners/{partner_id}"
 PERSON = "/v1/persons/{person_ref}"
+PARTNER = "/v1/partners/{partner_id}"
+PARTNER_KEY = f"{PARTNER}/keys/{{key_id}}"
 OF_SUPERVISORS = frozenset({"choose"})
 """Commands that only a supervisor gives."""
 
@@ -70,6 +77,26 @@ TABLE: dict[Operation, Rule] = {
     ("GET", "/v1/tasks"): Rule(Reach.OWN_ROLE, STAFF),
     ("GET", "/v1/audit"): Rule(Reach.OWN_ROLE, AUDITORS),
     ("GET", "/v1/audit/export"): Rule(Reach.OWN_ROLE, AUDITORS),
+    ("GET", "/v1/partners"): Rule(Reach.OWN_ROLE, OPERATORS),
+    ("POST", "/v1/partners"): Rule(Reach.OWN_ROLE, OPERATORS),
+    ("GET", PARTNER): Rule(Reach.REGION, STAFF | OPERATORS),
+    ("PATCH", PARTNER): Rule(Reach.OWN_ROLE, OPERATORS),
+    ("POST", f"{PARTNER}/pause"): Rule(Reach.OWN_ROLE, OPERATORS),
+    ("POST", f"{PARTNER}/resume"): Rule(Reach.OWN_ROLE, OPERATORS),
+    ("GET", f"{PARTNER}/keys"): Rule(Reach.OWN_ROLE, OPERATORS),
+    ("POST", f"{PARTNER}/keys"): Rule(Reach.OWN_ROLE, OPERATORS),
+    ("POST", f"{PARTNER}/keys/rotate"): Rule(Reach.OWN_ROLE, OPERATORS),
+    ("POST", f"{PARTNER_KEY}/revoke"): Rule(Reach.OWN_ROLE, OPERATORS),
+    ("GET", "/v1/partners"): Rule(Reach.NATION, OPERATORS),
+    ("POST", "/v1/partners"): Rule(Reach.NATION, OPERATORS),
+    ("GET", PARTNER): Rule(Reach.REGION, STAFF | OPERATORS),
+    ("PATCH", PARTNER): Rule(Reach.REGION, OPERATORS),
+    ("GET", f"{PARTNER}/keys"): Rule(Reach.REGION, OPERATORS),
+    ("POST", f"{PARTNER}/keys"): Rule(Reach.REGION, OPERATORS),
+    ("POST", f"{PARTNER}/keys/rotate"): Rule(Reach.REGION, OPERATORS),
+    ("POST", f"{PARTNER}/keys/{{key_id}}/revoke"): Rule(Reach.REGION, OPERATORS),
+    ("POST", f"{PARTNER}/pause"): Rule(Reach.REGION, OPERATORS),
+    ("POST", f"{PARTNER}/resume"): Rule(Reach.REGION, OPERATORS),
     ("POST", "/v1/persons/find"): Rule(Reach.OWN_ROLE, STAFF),
     ("GET", PERSON): Rule(Reach.REGION, READERS),
     ("POST", f"{PERSON}/reveal"): Rule(Reach.REGION, STAFF),

@@ -32,6 +32,8 @@ PARTNERS = (
     _partner("issuer-gd-01", SenderKind.ISSUER),
     _partner("jobs-sz-01", SenderKind.JOB_SERVICE),
     _partner("employer-sz-01", SenderKind.EMPLOYER),
+    _partner("panel-440305", SenderKind.PANEL, "440305"),
+    _partner("panel-440306", SenderKind.PANEL, "440306"),
 )
 SECRETS = {
     partner.id: ["whsec_" + base64.b64encode(f"key of {partner.id:>24}".encode()).decode()]

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.commands import Role
+from store.partner_keys import key_lines
 from store.tasks import NewTask, TaskKind, raise_task
 from tests.api.conftest import client_of
 from tests.api.faulty_tokens import FAULTY
@@ -25,6 +26,10 @@ MISSING = {
     "person_ref": "pr_" + "0" * 32,
     "cohort_id": "co_" + "0" * 32,
     "receipt": "rc_" + "0" * 32,
+    "partner_id": "center-of-nowhere",
+    "key_id": "pk_" + "0" * 32,
+    "partner_id": "nobody",
+    "key_id": "pk_" + "0" * 32,
 }
 """Ids of the right form that name nothing."""
 
@@ -86,10 +91,11 @@ class Place:
     ids: dict[str, str] = field(default_factory=dict)
     person: dict[str, object] = field(default_factory=dict)
 
-    def told_apart(self) -> set[str]:
-        """Whatever in an answer would show that something of this place exists."""
+    @property
+    def words(self) -> set[str]:
+        """What else in an answer would show that something of this place exists."""
         numbers = {str(self.person["id_number"]), str(self.person["phone"])}
-        return set(self.ids.values()) | numbers | {f"of-{self.region}", f"of {self.region}"}
+        return numbers | {f"of-{self.region}", f"of {self.region}"}
 
 
 async def fill(
@@ -117,6 +123,7 @@ async def fill(
     place.ids["event_id"] = await _sent(app, partner, event | {"data": DATA[partner]})
     unfit = event | {"id": f"ev-kept-of-{region}", "data": {"mode": "by pigeon"}}
     place.ids["receipt"] = await _sent(app, partner, unfit)
+    place.ids |= await _entered(app, issuer, region)
     task = NewTask(
         kind=TaskKind.SECOND_PERSON,
         about=place.ids["receipt"],
@@ -124,9 +131,27 @@ async def fill(
         partner=partner,
         region=region,
     )
+    place.ids["partner_id"] = f"panel-{region}"
     async with engine.begin() as connection:
         await raise_task(connection, task, datetime.now(UTC))
+        (held,) = await key_lines(connection, place.ids["partner_id"])
+    place.ids["key_id"] = held.key_id
     return place
+
+
+async def _entered(app: FastAPI, issuer: Issuer, region: str) -> dict[str, str]:
+    """A partner of the district with a key, entered by an operator."""
+    partner = {
+        "id": f"center-{region}",
+        "organization": f"org-{region}",
+        "kind": "center",
+        "name": "a center",
+        "region": region,
+    }
+    async with client_of(app, issuer.token("operator")) as client:
+        entered = _made(await client.post("/v1/partners", json=partner))
+        key = _made(await client.post(f"/v1/partners/{entered['id']}/keys"))
+    return {"partner_id": entered["id"], "key_id": key["key_id"]}
 
 
 async def _sent(app: FastAPI, partner: str, event: dict[str, object]) -> str:
