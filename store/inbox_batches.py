@@ -125,10 +125,12 @@ async def receive_all(
     again within the batch is a repeat of the first, another one under its id a variant.
     """
     lines = [line_of(vault, arrival, now) for arrival in arrivals]
-    heads = {(line["event_id"], line["source"]): line for line in reversed(lines)}
+    heads: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for line in lines:
+        heads.setdefault((line["event_id"], line["source"]), line)
     inserted = await connection.execute(
         _TAKE_ALL,
-        {name: [line[name] for line in reversed(heads.values())] for name in _GIVEN}
+        {name: [line[name] for line in heads.values()] for name in _GIVEN}
         | {"received_at": now, "role": Role.PARTNER.value},
     )
     fresh = {row.receipt for row in inserted}
