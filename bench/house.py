@@ -20,6 +20,8 @@ from processes.temporal_client import connect_temporal
 
 STARTS_PER_SECOND = 1000.0
 """The relay's meter, out of the way: a round starts a journey when another ends."""
+NO_LIMIT = 100_000
+"""Events and requests of one caller a second: what is measured is the door, not its meter."""
 CASEWORKERS = 8
 PORTS = (
     "api_port",
@@ -82,6 +84,42 @@ async def open_house(pace_s: float) -> AsyncIterator[House]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@dataclass(frozen=True)
+class TwoDoors:
+    """Our API and the bare door on one database; nothing else runs but the servers."""
+
+    run: EmbeddedRun
+    bare_port: int
+
+
+@contextlib.asynccontextmanager
+async def open_door() -> AsyncIterator[TwoDoors]:
+    """Start the servers, our API and the bare door; stop and remove them.
+
+    Raises:
+        StartFailed, ProcessEnded: a server or process gave up; with the reason.
+    """
+    folder = _new_folder()
+    settings = Settings(data_folder=folder, **dict(zip(PORTS, _free_ports(), strict=True)))
+    bare_port = settings.sandbox_port
+    try:
+        with EmbeddedRun(settings, _environment(settings, 0.0)) as run:
+            await run.start_servers()
+            await run.save_partners(load_catalog())
+            run.start("api")
+            bare = Children(settings.logs_folder)
+            try:
+                bare.start("bare door", ["-m", "bench.bare_door", f"{bare_port}", run.owner_url])
+                await run.await_ready(
+                    f"http://{LOOPBACK}:{bare_port}/healthz", f"{settings.api_url}/readyz"
+                )
+                yield TwoDoors(run, bare_port)
+            finally:
+                bare.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _new_folder() -> Path:
     """A data folder that PostgreSQL's account can pass through."""
     folder = Path(tempfile.mkdtemp(prefix="journeyman-bench-"))
@@ -92,6 +130,7 @@ def _new_folder() -> Path:
 def _environment(settings: Settings, pace_s: float) -> dict[str, str]:
     told: dict[str, object] = {name: getattr(settings, name) for name in PORTS}
     told |= {"sandbox_pace": pace_s, "relay_starts_per_second": STARTS_PER_SECOND}
+    told |= {"partner_events_per_second": NO_LIMIT, "caller_requests_per_second": NO_LIMIT}
     return {f"JOURNEYMAN_{name.upper()}": str(value) for name, value in told.items()}
 
 

@@ -43,14 +43,18 @@ class Caseworkers:
             RuntimeError: it ended in another way than it should.
         """
         token = next(self._tokens)
-        opened = await self._post("/v1/journeys", token, next_opening())
-        journey_id = str(opened["id"])
+        journey_id = await self.open()
         await self._caseload.until(journey_id, _waits_for_approval, MOVES_WITHIN)
         await self._post(f"/v1/journeys/{journey_id}/plan/approve", token, {})
         ended = await self._caseload.until(journey_id, _has_ended, MOVES_WITHIN)
         if ended.outcome != Outcome.RETAINED:
             raise RuntimeError(f"{journey_id} ended {ended.outcome}, not {Outcome.RETAINED}")
         return journey_id
+
+    async def open(self) -> str:
+        """A journey that was just opened; returns its id."""
+        opened = await self._post("/v1/journeys", next(self._tokens), next_opening())
+        return str(opened["id"])
 
     async def close(self) -> None:
         """Close the connections."""

@@ -9,6 +9,7 @@ from temporalio.client import Client
 from bench.bare import BarePartners, carry_bare
 from bench.caseload import Caseload
 from bench.cpu import Seconds, added
+from bench.door import Doors, measure_doors, measure_steady
 from bench.history import Counts, count, median_of
 from bench.house import House, open_house
 from bench.journeys import Caseworkers
@@ -32,6 +33,8 @@ EVENTS_A_JOURNEY = 16
 """What the sandbox partners send to a standard journey, attendance included."""
 PACE_S = 0.3
 """Seconds between two steps of a partner where events come one by one."""
+STEADY_PER_SECOND = 100.0
+"""Partner events a second: five times the peak of a large province."""
 WARM_UP = 20
 TURNS = 2
 """How often bare signals and journeys take turns."""
@@ -50,6 +53,7 @@ class Plan:
     at_once: int
     seconds: int
     events: float
+    door_seconds: float
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,8 @@ class Measured:
     bare: Side | None = None
     journeys: Side | None = None
     pace: Pace | None = None
+    doors: Doors | None = None
+    steady: Latency | None = None
 
 
 async def measure_rounds(plan: Plan, progress: Progress, measured: Measured) -> None:
@@ -111,6 +117,23 @@ async def measure_rounds(plan: Plan, progress: Progress, measured: Measured) -> 
                 await caseworkers.close()
         measured.bare = await _side(house, rounds["bare workflows"])
         measured.journeys = await _side(house, rounds["journeys"])
+
+
+async def measure_door(plan: Plan, progress: Progress, measured: Measured) -> None:
+    """Let partners send as fast as they are answered, then at a steady rate to a busy house."""
+    rounds = max(1, plan.rounds)
+    tell = progress("events to two doors, rounds", rounds)
+    measured.doors = await measure_doors(rounds, plan.door_seconds, tell)
+    async with open_house(PACE_S) as house, Caseload(house.run.database_url) as caseload:
+        caseworkers = Caseworkers(house, caseload)
+        try:
+            total = int(STEADY_PER_SECOND * plan.door_seconds)
+            tell = progress(f"events at {STEADY_PER_SECOND:g}/s", total)
+            measured.steady = await measure_steady(
+                house, caseworkers, STEADY_PER_SECOND, plan.door_seconds, tell
+            )
+        finally:
+            await caseworkers.close()
 
 
 async def measure_pace(plan: Plan, progress: Progress, measured: Measured) -> None:

@@ -15,6 +15,8 @@ LEAST_RATIO = 0.8
 MOST_EVENTS = 7.5
 MOST_KB = 30.0
 MOST_LATENCY = 3.0
+LEAST_DOOR_RATIO = 0.5
+MOST_STEADY_MS = 50.0
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,25 @@ def rows_of(measured: Measured) -> list[Row]:
         )
     if measured.pace:
         rows += _rows_of_pace(measured.pace)
+    if measured.doors:
+        ratio = measured.doors.ours / measured.doors.bare
+        rows.append(
+            Row(
+                "events acknowledged/s, against bare FastAPI and one insert",
+                f"≥ {LEAST_DOOR_RATIO}",
+                f"{ratio:.2f}  ({measured.doors.ours:.0f} / {measured.doors.bare:.0f})",
+                ratio >= LEAST_DOOR_RATIO,
+            )
+        )
+    if measured.steady:
+        rows.append(
+            Row(
+                "event acknowledged at 100/s with everything running, p99",
+                f"≤ {MOST_STEADY_MS:.0f} ms",
+                f"{1000 * measured.steady.p99:.0f} ms  (p50 {1000 * measured.steady.p50:.0f} ms)",
+                1000 * measured.steady.p99 <= MOST_STEADY_MS,
+            )
+        )
     return rows
 
 
@@ -134,6 +155,8 @@ def keep(measured: Measured, about: JsonObject, file: Path) -> None:
         "bare": asdict(measured.bare) if measured.bare else None,
         "journeys": asdict(measured.journeys) if measured.journeys else None,
         "one_by_one": asdict(measured.pace) if measured.pace else None,
+        "doors": asdict(measured.doors) if measured.doors else None,
+        "steady": asdict(measured.steady) if measured.steady else None,
     }
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")

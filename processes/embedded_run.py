@@ -69,6 +69,11 @@ class EmbeddedRun:
         return as_processes(self._postgres.dsn)
 
     @property
+    def owner_url(self) -> str:
+        """The same database's address as its owner's, who may make tables."""
+        return self._postgres.dsn
+
+    @property
     def sandbox_url(self) -> str:
         """Where the sandbox partners answer."""
         return f"http://{LOOPBACK}:{self.settings.sandbox_port}"
