@@ -68,7 +68,7 @@ class Conflicts:
             second = conflict.second
             if (second.source, second.event_id) == (correction.source, event_id):
                 self._memory.conflicts.remove(conflict)
-                self._supersede(conflict, f"corrected by {correction.event_id}")
+                self._supersede(conflict, f"corrected by {correction.event_id}", correction.receipt)
                 return True
         return False
 
@@ -91,11 +91,13 @@ class Conflicts:
         self._memory.conflicts = [each for each in self._memory.conflicts if each not in settled]
         for conflict in settled:
             if conflict.second.receipt != receipt:
-                self._supersede(conflict, f"{receipt} was chosen")
+                self._supersede(conflict, f"{receipt} was chosen", receipt)
         return chosen
 
-    def _supersede(self, conflict: Conflict, reason: str) -> None:
-        self._journal.receipt(conflict.second.receipt, ReceiptStatus.SUPERSEDED, reason)
+    def _supersede(self, conflict: Conflict, reason: str, by: str) -> None:
+        self._journal.receipt(
+            conflict.second.receipt, ReceiptStatus.SUPERSEDED, reason, superseded_by=by
+        )
 
 
 def partner_actor(partner: str) -> Actor:

@@ -114,11 +114,24 @@ class Journal:
             )
         )
 
-    def receipt(self, receipt: str | None, status: ReceiptStatus, reason: str) -> None:
-        """Tell the sender what became of its event; None where staff stood in for it."""
+    def receipt(
+        self,
+        receipt: str | None,
+        status: ReceiptStatus,
+        reason: str,
+        superseded_by: str | None = None,
+    ) -> None:
+        """Tell the sender what became of its event; None where staff stood in for it.
+
+        Args:
+            superseded_by: the receipt of the event that took its place.
+        """
         if receipt is not None:
             self._receipts[receipt] = ReceiptUpdate(
-                receipt=receipt, status=status, reason=bounded(reason)
+                receipt=receipt,
+                status=status,
+                reason=bounded(reason),
+                superseded_by=superseded_by,
             )
 
     def share(self, ref: str, *partners: str) -> None:

@@ -122,6 +122,7 @@ class Mailroom:
                     kept.delivery.receipt,
                     ReceiptStatus.SUPERSEDED,
                     f"corrected by {delivery.event_id}",
+                    superseded_by=delivery.receipt,
                 )
 
     def _lowers_certified(self, event: EventType, fact: str, data: EventData) -> bool:
@@ -300,9 +301,12 @@ class Mailroom:
                 self._give_up(kept)
 
     def _give_up(self, kept: Kept) -> None:
-        """To a supervisor; the same fact may be reported again."""
+        """To a supervisor, who may send it here again; so may its sender the same fact."""
         self._memory.waiting.remove(kept)
         delivery = kept.delivery
+        given_up = {key_of(delivery.source, delivery.event_id), compact(delivery.receipt)}
+        self._seen -= given_up
+        self._memory.seen = [key for key in self._memory.seen if key not in given_up]
         for fact in (fact_in(kept), _correction(delivery.source, delivery.data.get("supersedes"))):
             self._memory.known_facts.pop(fact, None)
             self._memory.told_by.pop(fact, None)
@@ -315,7 +319,7 @@ class Mailroom:
         self._journal.receipt(
             kept.delivery.receipt,
             ReceiptStatus.QUARANTINED,
-            "too_early: its turn did not come in time; a supervisor decides",
+            "its turn did not come in time; a supervisor decides",
         )
 
     def keep_longer(self, held_for: timedelta) -> None:

@@ -81,7 +81,10 @@ def mark_down(desk: Desk, heard: Fact, sittings: list[Sitting]) -> None:
     sitting = next(s for s in sittings if s.component is data.component)
     if sitting.ended:
         desk.journal.receipt(
-            sitting.receipt, ReceiptStatus.SUPERSEDED, f"corrected by {heard.receipt or 'staff'}"
+            sitting.receipt,
+            ReceiptStatus.SUPERSEDED,
+            f"corrected by {heard.receipt or 'staff'}",
+            superseded_by=heard.receipt,
         )
     if sitting.mark is not None:
         _forget_pass(desk, sitting)

@@ -40,6 +40,10 @@ class FakeJournal:
         async with self._changed:
             self._changed.notify_all()
 
+    def released(self, receipt: str) -> None:
+        """A supervisor lets an event go back on its way: whatever becomes of it is new."""
+        del self.receipts[receipt]
+
     async def until(self, holds: Callable[[], bool], within: float = 20) -> None:
         """Wait until a condition over what is recorded holds; fails past `within` seconds."""
         async with self._changed, asyncio.timeout(within):

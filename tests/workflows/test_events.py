@@ -290,7 +290,7 @@ async def test_what_waited_30_days_goes_to_a_supervisor(world: World) -> None:
     assert trainee.receipt(early) is ReceiptStatus.BUFFERED
     await world.skip(timedelta(days=2))
     await trainee.until_receipt(early, ReceiptStatus.QUARANTINED)
-    assert world.journal.receipts[early.receipt].reason.startswith("too_early")
+    assert "its turn did not come in time" in world.journal.receipts[early.receipt].reason
     warned = [entry for entry in trainee.timeline if entry.rule == "event.kept_early"]
     assert [entry.receipt for entry in warned] == [early.receipt]
     for component in ("theory", "practical"):
@@ -298,6 +298,19 @@ async def test_what_waited_30_days_goes_to_a_supervisor(world: World) -> None:
     await trainee.until(State.CERTIFICATE_PENDING)
     again = await trainee.tell("certificate.issued", {"number": "C-1"}, partner=ISSUER)
     await trainee.until_receipt(again, ReceiptStatus.APPLIED)
+
+
+async def test_what_waited_30_days_is_taken_up_when_a_supervisor_releases_it(world: World) -> None:
+    trainee, ref = await at_sitting(world)
+    early = await trainee.tell("certificate.issued", {"number": "C-1"}, partner=ISSUER)
+    await world.skip(timedelta(days=31))
+    await trainee.until_receipt(early, ReceiptStatus.QUARANTINED)
+    for component in ("theory", "practical"):
+        await report(trainee, "result", ref, component, raw=70)
+    await trainee.until(State.CERTIFICATE_PENDING)
+    world.journal.released(early.receipt)
+    await trainee.deliver(early)
+    await trainee.until_receipt(early, ReceiptStatus.APPLIED)
 
 
 async def test_time_on_hold_does_not_count_for_what_is_kept(world: World) -> None:
