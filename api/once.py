@@ -2,9 +2,9 @@
 
 After the IETF draft (draft-ietf-httpapi-idempotency-key-header-07): the same request again is given
 the answer of the first one, status, headers and body; another request under the key is a 422; while
-the first one is being answered, a 409. A key belongs to the caller's account, and an answer to who
-she was when it was given: role, region, issuer. Keys are kept for 7 days. A refusal is not kept,
-because it changed nothing: the same request may be given another answer later.
+the first one is being answered, a 409. A key belongs to the caller's account (issuer and subject),
+and an answer to who she was when it was given: role, region. Keys are kept for 7 days. A refusal is
+not kept, because it changed nothing: the same request may be given another answer later.
 
 Of keys and requests keyed hashes are kept, so that a person named in a body can't be guessed.
 Answers are kept in plain. They hold ids and codes, never personal data and never a secret: a route
@@ -156,9 +156,10 @@ async def answer_once(  # noqa: PLR0917 (a request, its work and its trace)
 
 
 def _as_whom(deps: ApiDependencies, caller: Caller, fingerprint: str) -> str:
-    who = (deps.tokens.issuer, caller.role, caller.region, caller.partner)
+    who = (caller.role, caller.region, caller.partner)
     return deps.vault.lookup("request", "\n".join((*who, fingerprint))).hex()
 
 
 def _kept_as(deps: ApiDependencies, key: str) -> str:
-    return deps.vault.lookup("idempotency_key", key).hex()
+    """A key as it is kept beside its caller's subject, who is another under another issuer."""
+    return deps.vault.lookup("idempotency_key", f"{deps.tokens.issuer}\n{key}").hex()
