@@ -38,6 +38,8 @@ class Limits:
     body_within: timedelta = timedelta(seconds=30)
     """How long a client may take to send a body."""
     caller_requests_per_second: float = 50.0
+    address_failures_per_second: float = 5.0
+    """Tokens of one address that are looked at and not accepted; ten times as many at once."""
     partner_events_per_second: float = 500.0
     signature_age: timedelta = timedelta(minutes=5)
     """How far a signature's time may be from ours, before and after (Standard Webhooks)."""
@@ -75,7 +77,7 @@ class Turnstile:
 
     def __init__(self, limits: Limits, monotonic: Callable[[], float]) -> None:
         self.callers = Rates(limits.caller_requests_per_second, monotonic=monotonic)
-        self.refusals = Refusals(monotonic)
+        self.refusals = Refusals(limits.address_failures_per_second, monotonic)
 
 
 async def _dependencies(request: Request) -> ApiDependencies:

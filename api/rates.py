@@ -16,10 +16,8 @@ BURST_SECONDS = 2.0
 KEYS_KEPT = 50_000
 """Buckets of one kind kept at once, about 200 bytes each; the longest unused goes first."""
 
-FAILURES_PER_SECOND = 5.0
-"""Failed authentications of one address that are looked at; ten times as many at once."""
-
-FAILURES_AT_ONCE = 50.0
+FAILURES_SECONDS = 10.0
+"""An address may fail at once as often as it may in this time: an office's tokens expire together."""
 
 TOKENS_KNOWN = 20_000
 """Tokens of late that are remembered as good, by their hash."""
@@ -110,10 +108,16 @@ class Refusals:
 
     An office behind one address shares its bucket, so only failures count, and a token that was
     good before is let through to be verified even while the address has to wait.
+
+    Args:
+        per_second: failures of one address that are looked at.
+        monotonic: seconds of a clock that never goes back.
     """
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._failures = Rates(FAILURES_PER_SECOND, at_once=FAILURES_AT_ONCE, monotonic=monotonic)
+    def __init__(self, per_second: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._failures = Rates(
+            per_second, at_once=per_second * FAILURES_SECONDS, monotonic=monotonic
+        )
         self._good: OrderedDict[bytes, None] = OrderedDict()
 
     def wait(self, address: str | None, credentials: str) -> float:

@@ -46,13 +46,6 @@ _BODIES: dict[Operation, Body] = {
     ("POST", f"{PARTNER}/pause"): _same(reason="answers garbage"),
     ("POST", f"{PARTNER}/resume"): _same(reason="repaired"),
     ("POST", f"{PARTNER_KEY}/revoke"): _same(reason="lost"),
-    ("POST", "/v1/partners"): _same(
-        id="center-new", organization="org-new", kind="center", name="new", region="44"
-    ),
-    ("PATCH", PARTNER): _same(name="another name"),
-    ("POST", f"{PARTNER}/keys/{{key_id}}/revoke"): _same(reason="lost"),
-    ("POST", f"{PARTNER}/pause"): _same(reason="it answers nonsense"),
-    ("POST", f"{PARTNER}/resume"): _same(reason="it is well again"),
     ("POST", "/v1/persons/find"): lambda place, _: {"id_number": place.person["id_number"]},
     ("POST", f"{PERSON}/reveal"): _same(fields=["name"], purpose="she asked for it"),
     ("POST", f"{PERSON}/erase"): _same(reason="she asked for it"),

@@ -17,6 +17,7 @@ from tests.api.conftest import client_of
 from tests.api.issuer import Issuer
 from tests.api.two_regions import CALLERS, DISTRICT, SENDER, Place, Who
 
+OF_REGISTRY = {"partner_id", "key_id"}
 ALLOWED, UNKNOWN, FORBIDDEN, NOT_THERE = "allowed", "401", "403", "404"
 
 
@@ -41,7 +42,11 @@ class House:
 
 def unhurried(deps: ApiDependencies) -> FastAPI:
     """The app without a limit on how often one may ask."""
-    limits = Limits(caller_requests_per_second=100_000.0, partner_events_per_second=100_000.0)
+    limits = Limits(
+        caller_requests_per_second=100_000.0,
+        address_failures_per_second=100_000.0,
+        partner_events_per_second=100_000.0,
+    )
     return create_app(replace(deps, limits=limits))
 
 
@@ -64,7 +69,9 @@ def expected(rule: Rule, who: Who) -> str:
         return UNKNOWN
     if who.role not in rule.roles:
         return FORBIDDEN
-    return ALLOWED if rule.reach is Reach.OWN_ROLE or _reaches(who) else NOT_THERE
+    if rule.reach in (Reach.OWN_ROLE, Reach.NATION) or _reaches(who):
+        return ALLOWED
+    return NOT_THERE
 
 
 def _reaches(who: Who) -> bool:
@@ -109,6 +116,18 @@ def as_told(answer: httpx.Response) -> dict[str, Any]:
         "headers": dict(answer.headers),
         "body": answer.text,
     }
+
+
+def secrets_of_district(house: House, who: Who) -> set[str]:
+    """What of the district may not be named to somebody who does not belong there.
+
+    Partners are no secret to operators.
+    """
+    place = house.district
+    hidden = {
+        name for name in place.ids if who.role is not Role.OPERATOR or name not in OF_REGISTRY
+    }
+    return {place.ids[name] for name in hidden} | place.words
 
 
 def may_know_of_district(who: Who) -> bool:

@@ -41,12 +41,10 @@ READERS = STAFF | {Role.AUDITOR}
 SUPERVISORS = frozenset({Role.SUPERVISOR})
 AUDITORS = frozenset({Role.AUDITOR})
 OPERATORS = frozenset({Role.OPERATOR})
-OPERATORS = frozenset({Role.OPERATOR})
 PARTNERS = frozenset({Role.PARTNER})
 JOURNEY = "/v1/journeys/{journey_id}"
 COHORT = "/v1/cohorts/{cohort_id}"
 KEPT = "/v1/quarantine/{receipt}"
-PARTNER = "/v1/partners/{partner_id}"
 PERSON = "/v1/persons/{person_ref}"
 PARTNER = "/v1/partners/{partner_id}"
 PARTNER_KEY = f"{PARTNER}/keys/{{key_id}}"
@@ -77,16 +75,6 @@ TABLE: dict[Operation, Rule] = {
     ("GET", "/v1/tasks"): Rule(Reach.OWN_ROLE, STAFF),
     ("GET", "/v1/audit"): Rule(Reach.OWN_ROLE, AUDITORS),
     ("GET", "/v1/audit/export"): Rule(Reach.OWN_ROLE, AUDITORS),
-    ("GET", "/v1/partners"): Rule(Reach.OWN_ROLE, OPERATORS),
-    ("POST", "/v1/partners"): Rule(Reach.OWN_ROLE, OPERATORS),
-    ("GET", PARTNER): Rule(Reach.REGION, STAFF | OPERATORS),
-    ("PATCH", PARTNER): Rule(Reach.OWN_ROLE, OPERATORS),
-    ("POST", f"{PARTNER}/pause"): Rule(Reach.OWN_ROLE, OPERATORS),
-    ("POST", f"{PARTNER}/resume"): Rule(Reach.OWN_ROLE, OPERATORS),
-    ("GET", f"{PARTNER}/keys"): Rule(Reach.OWN_ROLE, OPERATORS),
-    ("POST", f"{PARTNER}/keys"): Rule(Reach.OWN_ROLE, OPERATORS),
-    ("POST", f"{PARTNER}/keys/rotate"): Rule(Reach.OWN_ROLE, OPERATORS),
-    ("POST", f"{PARTNER_KEY}/revoke"): Rule(Reach.OWN_ROLE, OPERATORS),
     ("GET", "/v1/partners"): Rule(Reach.NATION, OPERATORS),
     ("POST", "/v1/partners"): Rule(Reach.NATION, OPERATORS),
     ("GET", PARTNER): Rule(Reach.REGION, STAFF | OPERATORS),
@@ -94,7 +82,7 @@ TABLE: dict[Operation, Rule] = {
     ("GET", f"{PARTNER}/keys"): Rule(Reach.REGION, OPERATORS),
     ("POST", f"{PARTNER}/keys"): Rule(Reach.REGION, OPERATORS),
     ("POST", f"{PARTNER}/keys/rotate"): Rule(Reach.REGION, OPERATORS),
-    ("POST", f"{PARTNER}/keys/{{key_id}}/revoke"): Rule(Reach.REGION, OPERATORS),
+    ("POST", f"{PARTNER_KEY}/revoke"): Rule(Reach.REGION, OPERATORS),
     ("POST", f"{PARTNER}/pause"): Rule(Reach.REGION, OPERATORS),
     ("POST", f"{PARTNER}/resume"): Rule(Reach.REGION, OPERATORS),
     ("POST", "/v1/persons/find"): Rule(Reach.OWN_ROLE, STAFF),

@@ -24,6 +24,7 @@ from tests.api.access_house import (
     expected_answers,
     may_know_of_district,
     operations_of,
+    secrets_of_district,
     unhurried,
 )
 from tests.api.access_table import TABLE, Reach
@@ -93,7 +94,7 @@ async def test_no_answer_names_what_its_reader_may_not_know_of(house: House) -> 
             told = f"{answer.text} {dict(answer.headers)}"
             named += [
                 (*operation, who.name, secret)
-                for secret in sorted(house.district.told_apart())
+                for secret in sorted(secrets_of_district(house, who))
                 if secret in told
             ]
 

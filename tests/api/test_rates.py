@@ -8,8 +8,11 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.dependencies import ApiDependencies, Limits
-from api.rates import FAILURES_AT_ONCE, FAILURES_PER_SECOND, Rates, Refusals, network_of
+from api.rates import Rates, Refusals, network_of
 from tests.api.issuer import Issuer
+
+FAILURES_PER_SECOND = 5
+FAILURES_AT_ONCE = 50
 
 
 class Clock:
@@ -30,7 +33,7 @@ def clock() -> Clock:
 @pytest.fixture
 def slow_app(deps: ApiDependencies, clock: Clock) -> FastAPI:
     """An app that lets a caller ask twice a second, four times at once."""
-    limits = Limits(caller_requests_per_second=2.0)
+    limits = Limits(caller_requests_per_second=2.0, address_failures_per_second=5.0)
     return create_app(replace(deps, limits=limits, monotonic=clock))
 
 
@@ -138,14 +141,14 @@ async def test_one_caller_takes_nothing_from_another(slow_app: FastAPI, issuer: 
 
 async def test_whoever_guesses_is_slowed_down(slow_app: FastAPI, clock: Clock) -> None:
     async with from_address(slow_app, "192.0.2.1", "guess") as guesser:
-        answers = [await guesser.get("/v1/journeys") for _ in range(int(FAILURES_AT_ONCE) + 5)]
+        answers = [await guesser.get("/v1/journeys") for _ in range(FAILURES_AT_ONCE + 5)]
         clock.now += 1.0
         later = [await guesser.get("/v1/journeys") for _ in range(10)]
 
     statuses = [answer.status_code for answer in answers]
-    assert statuses == [401] * int(FAILURES_AT_ONCE) + [429] * 5
+    assert statuses == [401] * FAILURES_AT_ONCE + [429] * 5
     assert answers[-1].json()["code"] == "too_many_requests"
-    assert [answer.status_code for answer in later].count(401) == int(FAILURES_PER_SECOND)
+    assert [answer.status_code for answer in later].count(401) == FAILURES_PER_SECOND
 
 
 async def test_a_guesser_locks_out_neither_her_office_nor_another_address(
@@ -160,7 +163,7 @@ async def test_a_guesser_locks_out_neither_her_office_nor_another_address(
         from_address(slow_app, "192.0.2.1", newcomer) as beside,
     ):
         assert (await colleague.get("/v1/journeys")).status_code == 200
-        for _ in range(int(FAILURES_AT_ONCE) + 5):
+        for _ in range(FAILURES_AT_ONCE + 5):
             await guesser.get("/v1/journeys")
 
         assert (await colleague.get("/v1/journeys")).status_code == 200
@@ -171,7 +174,7 @@ async def test_a_guesser_locks_out_neither_her_office_nor_another_address(
 
 
 def test_good_requests_never_count_against_an_address(clock: Clock) -> None:
-    refusals = Refusals(clock)
+    refusals = Refusals(5.0, clock)
     for number in range(1000):
         assert refusals.wait("192.0.2.1", f"token-{number}") == 0.0
         refusals.succeeded(f"token-{number}")

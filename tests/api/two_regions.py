@@ -26,8 +26,6 @@ MISSING = {
     "person_ref": "pr_" + "0" * 32,
     "cohort_id": "co_" + "0" * 32,
     "receipt": "rc_" + "0" * 32,
-    "partner_id": "center-of-nowhere",
-    "key_id": "pk_" + "0" * 32,
     "partner_id": "nobody",
     "key_id": "pk_" + "0" * 32,
 }
@@ -123,7 +121,6 @@ async def fill(
     place.ids["event_id"] = await _sent(app, partner, event | {"data": DATA[partner]})
     unfit = event | {"id": f"ev-kept-of-{region}", "data": {"mode": "by pigeon"}}
     place.ids["receipt"] = await _sent(app, partner, unfit)
-    place.ids |= await _entered(app, issuer, region)
     task = NewTask(
         kind=TaskKind.SECOND_PERSON,
         about=place.ids["receipt"],
@@ -137,21 +134,6 @@ async def fill(
         (held,) = await key_lines(connection, place.ids["partner_id"])
     place.ids["key_id"] = held.key_id
     return place
-
-
-async def _entered(app: FastAPI, issuer: Issuer, region: str) -> dict[str, str]:
-    """A partner of the district with a key, entered by an operator."""
-    partner = {
-        "id": f"center-{region}",
-        "organization": f"org-{region}",
-        "kind": "center",
-        "name": "a center",
-        "region": region,
-    }
-    async with client_of(app, issuer.token("operator")) as client:
-        entered = _made(await client.post("/v1/partners", json=partner))
-        key = _made(await client.post(f"/v1/partners/{entered['id']}/keys"))
-    return {"partner_id": entered["id"], "key_id": key["key_id"]}
 
 
 async def _sent(app: FastAPI, partner: str, event: dict[str, object]) -> str:
