@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import sys
 import time
+from dataclasses import asdict, dataclass, replace
 
 from tests.faults.harness import neighbors
 from tests.faults.harness.houses import ProxiedHouse, proxied_house
@@ -23,13 +24,32 @@ TRAINEES = 500
 KILLS_EACH = 3
 SEED_WITHIN = 900.0
 """Seconds until a seed is given up; on two cores of its own it takes about three minutes."""
-JOURNEYS_A_FAULT = 100
-"""Each meets its fault at all three services."""
-PEOPLE = 200
-JOURNEYS_OVER_OUTAGE = 20
-DATABASE_AWAY_S, TEMPORAL_AWAY_S = 15.0, 60.0
 PARTS = ["seeds", "calls", "neighbors"]
 BEGAN = time.monotonic()
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How large the parts beside the seeds are; times in seconds.
+
+    Each of `journeys_a_fault` meets its fault at all three services; `over_outage` journeys are
+    under way when a server goes, and as many are opened meanwhile.
+    """
+
+    journeys_a_fault: int = 100
+    people: int = 200
+    over_outage: int = 20
+    database_away: float = 15.0
+    temporal_away: float = 60.0
+    per_second: float = 3.0
+    steadily_for: float = 20.0
+
+    def times(self, share: float) -> "Sizes":
+        """The same, smaller; the pace stays."""
+        changed = {name: max(2, value * share) for name, value in asdict(self).items()}
+        whole = ("journeys_a_fault", "people", "over_outage")
+        counts = {name: int(changed[name]) for name in whole}
+        return replace(self, **{**changed, **counts, "per_second": self.per_second})
 
 
 def tell(words: str) -> None:
@@ -37,17 +57,18 @@ def tell(words: str) -> None:
     print(f"{time.monotonic() - BEGAN:6.0f} s  {words}", file=sys.stderr, flush=True)
 
 
-async def run(seeds: list[int], trainees: int, kills_each: int, parts: list[str]) -> Report:
+async def run(given: argparse.Namespace) -> Report:
     """Everything that was asked for, one after the other."""
+    parts, sizes = given.parts, Sizes().times(given.share)
     report = Report()
     if "seeds" in parts:
-        for seed in seeds:
+        for seed in range(given.first, given.first + given.seeds):
             async with report.failing(f"seed {seed}"):
                 report.seeds.append(
                     await run_seed(
                         seed,
-                        trainees=trainees,
-                        kills_each=kills_each,
+                        trainees=given.trainees,
+                        kills_each=given.kills,
                         tell=tell,
                         within=SEED_WITHIN,
                     )
@@ -55,23 +76,24 @@ async def run(seeds: list[int], trainees: int, kills_each: int, parts: list[str]
     if "calls" in parts:
         async with report.failing("calls and outages"), proxied_house() as house:
             tell("calls and outages: everything runs")
-            await _prove_in(house, report)
+            await _prove_in(house, report, sizes)
     if "neighbors" in parts:
         async with (
             report.failing("neighbors"),
             proxied_house(neighbors.HOME, service_calls_at_once=20) as house,
         ):
             tell("neighbors: everything runs")
-            report.proofs.append(await prove_neighbors_unharmed(house, 3.0, 20.0))
+            proof = await prove_neighbors_unharmed(house, sizes.per_second, sizes.steadily_for)
+            _add(report, proof)
     return report
 
 
-async def _prove_in(house: ProxiedHouse, report: Report) -> None:
-    proof, closed = await prove_one_effect(house, JOURNEYS_A_FAULT)
+async def _prove_in(house: ProxiedHouse, report: Report, sizes: Sizes) -> None:
+    proof, closed = await prove_one_effect(house, sizes.journeys_a_fault)
     _add(report, proof)
-    _add(report, await prove_one_journey(house, PEOPLE, closed[:PEOPLE]))
-    _add(report, await prove_database_away(house, DATABASE_AWAY_S, JOURNEYS_OVER_OUTAGE))
-    _add(report, await prove_temporal_away(house, TEMPORAL_AWAY_S, JOURNEYS_OVER_OUTAGE))
+    _add(report, await prove_one_journey(house, sizes.people, closed[: sizes.people]))
+    _add(report, await prove_database_away(house, sizes.database_away, sizes.over_outage))
+    _add(report, await prove_temporal_away(house, sizes.temporal_away, sizes.over_outage))
     _add(report, await prove_disk_full(house))
 
 
@@ -90,8 +112,7 @@ def main() -> None:
     asked.add_argument("--share", type=float, default=1.0, help="of all sizes beside the seeds")
     asked.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="default: all")
     given = asked.parse_args()
-    seeds = list(range(given.first, given.first + given.seeds))
-    report = asyncio.run(run(seeds, given.trainees, given.kills, given.parts))
+    report = asyncio.run(run(given))
     report.show()
     sys.exit(0 if report.good else 1)
 

@@ -169,7 +169,12 @@ async def open_fleet(
     settings = Settings.model_validate({"data_folder": folder / "data", **ports})
     supervisor: Process | None = None
     try:
-        told = PACE | others | ports | {"policies_folder": write_rules(folder / "rules")}
+        told = (
+            PACE
+            | others
+            | ports
+            | {"policies_folder": write_rules(folder / "rules", sandbox=sandbox)}
+        )
         found = services(f"http://{LOOPBACK}:{settings.sandbox_port}")
         told |= {f"{service}_url": url for service, url in found.items()}
         environment = {f"JOURNEYMAN_{name.upper()}": str(value) for name, value in told.items()}

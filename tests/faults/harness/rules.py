@@ -15,7 +15,15 @@ SUBSIDIZED = "demo-subsidized"
 _CALLS = {"answer_within": "4 s", "retry_at_most_every": "1 s", "down_after": "60 min"}
 
 
-def write_rules(folder: Path) -> Path:
-    """Write the rules into a new folder; returns it."""
+_AT_ONCE = {"follow_ups": ["1 s", "2 s", "3 s"]}
+
+
+def write_rules(folder: Path, *, sandbox: bool) -> Path:
+    """Write the rules into a new folder; returns it.
+
+    The `sandbox` partners confirm on the first day that a trainee still works there, so there the
+    follow-up is a matter of seconds.
+    """
     folder.mkdir()
-    return write(folder, demo={**DEMO, "calls": _CALLS})
+    placement = {"placement": _AT_ONCE} if sandbox else {}
+    return write(folder, demo={**DEMO, "calls": _CALLS, **placement})
