@@ -17,7 +17,7 @@ KEYS_KEPT = 50_000
 """Buckets of one kind kept at once, about 200 bytes each; the longest unused goes first."""
 
 FAILURES_SECONDS = 10.0
-"""An address may fail at once as often as it may in this time: an office's tokens expire together."""
+"""An address may fail at once as often as it may in this time: offices renew tokens together."""
 
 TOKENS_KNOWN = 20_000
 """Tokens of late that are remembered as good, by their hash."""
