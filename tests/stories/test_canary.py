@@ -135,7 +135,7 @@ async def close_naming_her(house: WholeRun, journey_id: str) -> None:
 
         async def taken(path: str = path, command: str = command) -> bool:
             answer = await house.post(path, {"reason": TOLD}, key=f"{command}-{PHONE}")
-            assert answer.status_code in (200, 503), answer.text
+            assert answer.status_code == 200 or answer.json()["retryable"], answer.text
             return answer.status_code == 200
 
         await until(taken, f"{command} is taken")
@@ -211,7 +211,7 @@ async def test_a_history_is_replayed_after_the_person_was_erased(folder: Path) -
 
         shown = await house.door.get(f"/v1/persons/{person_ref}", headers=house.staff())
         assert (shown.json()["name"], shown.json()["groups"]) == (None, [])
-        assert await timeline(house, journey_id) == before
+        assert (await timeline(house, journey_id))[: len(before)] == before
         handle = house.temporal.get_workflow_handle(workflow_id_of(journey_id))
         replayer = Replayer(
             workflows=[Journey],
