@@ -94,7 +94,10 @@ class AuditedActs(BaseModel):
 async def list_acts(
     caller: Auditor, query: Annotated[AuditListQuery, Query()], deps: Deps
 ) -> AuditedActs:
-    """Oldest first. An auditor of a region reads of its journeys, trainees and their events."""
+    """Oldest first. An auditor of a region reads of its journeys, trainees and their events.
+
+    A page whose filter few lines fit may hold fewer than `limit`, or none, and yet have a next one.
+    """
     async with transaction(deps.engine, deps.limits.database_answer) as connection:
         try:
             page = await list_lines(

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, false, func, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.model import Word
@@ -16,6 +16,7 @@ from store.pages import BadCursor, Page, cursor_of, key_of, moment_of
 from store.tables import journeys
 
 EXPORTED_AT_ONCE = 2_000
+LOOKED_AT = 20_000
 _KEY = (audit_log.c.at, audit_log.c.strand, audit_log.c.sequence)
 _Place = tuple[datetime, int, int]
 
@@ -45,27 +46,33 @@ class ChainedLine:
 
 
 async def list_lines(
-    connection: AsyncConnection, wanted: AuditFilter, limit: int, cursor: str | None
+    connection: AsyncConnection,
+    wanted: AuditFilter,
+    limit: int,
+    cursor: str | None,
+    looked_at: int = LOOKED_AT,
 ) -> Page[Line]:
-    """Lines that fit, oldest first.
+    """Lines that fit, oldest first; at most `looked_at` lines are looked at for one page.
 
-    A line is timed when it is written and seen when its transaction is committed: one that is
-    younger than a transaction can last may still come before those read already.
+    So where few lines fit, a page may hold fewer than `limit`, or none, and yet have a next one. A
+    line is timed when it is written and seen when its transaction is committed: one that is younger
+    than a transaction can last may still come before those read already.
 
     Raises:
         BadCursor: the cursor is none of this list's.
     """
-    query = select(audit_log).where(*_fitting(wanted))
-    if cursor is not None:
-        query = query.where(_after(_place_of(cursor)))
+    place = None if cursor is None else _place_of(cursor)
+    query = select(audit_log).where(*_fitting(wanted), *_after(place))
+    reach = await _reach(connection, wanted, place, looked_at)
+    if reach is not None:
+        query = query.where(tuple_(*_KEY) <= tuple_(*reach))
     rows = (await connection.execute(query.order_by(*_KEY).limit(limit + 1))).all()
     items = tuple(Line(*row) for row in rows[:limit])
-    last = items[-1] if len(rows) > limit else None
+    if len(rows) > limit:
+        reach = (items[-1].at, items[-1].strand, items[-1].sequence)
     return Page(
         items=items,
-        next_cursor=cursor_of(last.at.isoformat(), last.strand, str(last.sequence))
-        if last
-        else None,
+        next_cursor=cursor_of(reach[0].isoformat(), reach[1], str(reach[2])) if reach else None,
     )
 
 
@@ -89,9 +96,8 @@ async def every_line(engine: AsyncEngine, wanted: AuditFilter) -> AsyncIterator[
     )
     place: _Place | None = None
     while True:
-        page = query if place is None else query.where(_after(place))
         async with engine.connect() as connection:
-            rows = (await connection.execute(page)).all()
+            rows = (await connection.execute(query.where(*_after(place)))).all()
         for row in rows:
             yield ChainedLine(line=Line(*row[:-1]), before=row[-1] or BEGINNING)
         if len(rows) < EXPORTED_AT_ONCE:
@@ -108,30 +114,54 @@ def _fitting(wanted: AuditFilter) -> list[ColumnElement[bool]]:
     ):
         if value is not None:
             conditions.append(column == value)
+    if wanted.region:
+        conditions.append(_of_region(wanted.region))
+    return [*conditions, *_in_time(wanted)]
+
+
+def _in_time(wanted: AuditFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
     if wanted.since is not None:
         conditions.append(audit_log.c.at >= wanted.since)
     if wanted.until is not None:
         conditions.append(audit_log.c.at < wanted.until)
-    if wanted.region:
-        conditions.append(_of_region(wanted.region))
     return conditions
 
 
 def _of_region(region: str) -> ColumnElement[bool]:
+    """Looked up line by line; of EXISTS PostgreSQL may make a list of the whole region."""
     of_region = journeys.c.home_region.startswith(region, autoescape=True)
     about = audit_log.c.about
-    return or_(
-        select(journeys.c.journey_id).where(journeys.c.journey_id == about, of_region).exists(),
-        select(journeys.c.journey_id).where(journeys.c.person_ref == about, of_region).exists(),
-        select(inbox.c.receipt)
-        .join_from(inbox, journeys, inbox.c.journey_id == journeys.c.journey_id)
+    found = select(true()).select_from(journeys).limit(1)
+    return func.coalesce(
+        found.where(journeys.c.journey_id == about, of_region).scalar_subquery(),
+        found.where(journeys.c.person_ref == about, of_region).scalar_subquery(),
+        found.join(inbox, inbox.c.journey_id == journeys.c.journey_id)
         .where(inbox.c.receipt == about, of_region)
-        .exists(),
+        .scalar_subquery(),
+        false(),
     )
 
 
-def _after(place: _Place) -> ColumnElement[bool]:
-    return tuple_(*_KEY) > tuple_(*place)
+async def _reach(
+    connection: AsyncConnection, wanted: AuditFilter, place: _Place | None, looked_at: int
+) -> _Place | None:
+    """The last line that this page looks at; None where it looks to the end, or nothing is slow."""
+    if wanted.about or not (wanted.region or wanted.action or wanted.actor):
+        return None
+    last = (
+        select(*_KEY)
+        .where(*_in_time(wanted), *_after(place))
+        .order_by(*_KEY)
+        .offset(looked_at - 1)
+        .limit(1)
+    )
+    row = (await connection.execute(last)).one_or_none()
+    return (row.at, row.strand, row.sequence) if row else None
+
+
+def _after(place: _Place | None) -> list[ColumnElement[bool]]:
+    return [] if place is None else [tuple_(*_KEY) > tuple_(*place)]
 
 
 def _place_of(cursor: str) -> _Place:
