@@ -1,10 +1,14 @@
-"""Stories 9 and 10: what comes before its turn, or before its reference is known, waits."""
+"""Stories 9 to 11: what comes before its turn waits; so does what is unknown, or another's."""
 
 import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from partners.requests import Service
+from processes.task_sweep import TaskSweep
+from store.database import create_engine
 from tests.stories.house import House
 from tests.stories.moves import FROM_NEED_TO_JOB, moves_in
 from tests.stories.trainee import Trainee
@@ -78,8 +82,72 @@ async def test_a_center_is_refused_on_another_centers_booking(house: House) -> N
         "assessment.result", booking["ref"], component="theory", attempt=1, raw=20, max=100
     )
 
-    assert (await stranger.until_receipt(receipt, "rejected"))["reason"] == "not_yours"
+    assert (await stranger.until_receipt(receipt, "quarantined"))["reason"] == "not_yours"
     assert (await trainee.case())["state"] == "awaiting_results"
+    assert receipt not in {line["receipt"] for line in await trainee.timeline()}
+    (listed,) = await _listed(house, "quarantine", reason="not_yours")
+    assert (listed["receipt"], listed["partner"]) == (receipt, stranger.id)
+
+    center = house.partner(booking["partner"])
+    for component in ("theory", "practical"):
+        await center.report(
+            "assessment.result", booking["ref"], component=component, attempt=1, raw=70, max=100
+        )
+    await trainee.until_state("certificate_pending")
+    assert (await stranger.receipt(receipt))["status"] == "quarantined"
+
+
+async def test_what_nobody_makes_known_is_a_supervisors_task_after_30_days(house: House) -> None:
+    provider = house.partner("provider-shenzhen-01")
+    receipt = await provider.report("enrollment.confirmed", "EN-of-nobody")
+    await provider.until_receipt(receipt, "quarantined")
+
+    await _sweep(house, timedelta(days=29))
+    assert receipt not in {task["about"] for task in await _listed(house, "tasks")}
+    await _sweep(house, timedelta(days=31))
+    await _sweep(house, timedelta(days=32))
+    (task,) = [task for task in await _listed(house, "tasks") if task["about"] == receipt]
+    assert (task["kind"], task["partner"]) == ("unknown_subject", provider.id)
+
+
+async def test_a_supervisor_corrects_what_does_not_fit_and_it_is_applied(house: House) -> None:
+    trainee = await house.open({"enrollments": ["silent"]})
+    await trainee.until_state("enrolling", "enrollment.confirmed")
+    enrollment = await trainee.request("enrollment")
+    provider = house.partner(enrollment["partner"])
+    receipt = await provider.report("enrollment.confirmed", enrollment["ref"], cohort=7)
+    await provider.until_receipt(receipt, "quarantined")
+
+    answer = await house.door.post(
+        f"/v1/quarantine/{receipt}/release",
+        json={"reason": "the school meant class 7", "data": {"cohort": "7"}},
+        headers=house.as_staff("4403", "supervisor"),
+    )
+    assert answer.status_code == 200, answer.text
+    shown = await provider.until_receipt(receipt, "applied")
+    assert shown["received_at"] < shown["delivered_at"] <= shown["settled_at"]
+    (line,) = [line for line in await trainee.timeline() if line["receipt"] == receipt]
+    assert "released from quarantine by supervisor-1, data corrected" in line["detail"]
+
+
+async def _listed(house: House, what: str, **params: str) -> list[dict[str, Any]]:
+    """A list of a supervisor of Shenzhen."""
+    answer = await house.door.get(
+        f"/v1/{what}", params=params, headers=house.as_staff("4403", "supervisor")
+    )
+    assert answer.status_code == 200, answer.text
+    items: list[dict[str, Any]] = answer.json()["items"]
+    return items
+
+
+async def _sweep(house: House, after: timedelta) -> None:
+    """What the relay looks for, so much later."""
+    engine = create_engine(house.database_url)
+    later = datetime.now(UTC) + after
+    try:
+        await TaskSweep(engine, timedelta(days=30), clock=lambda: later).sweep()
+    finally:
+        await engine.dispose()
 
 
 async def _receipts_about(trainee: Trainee, reference: str) -> list[str]:
