@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from api import (
+    asyncapi,
     audit,
     cases,
     cohorts,
@@ -54,6 +55,7 @@ def create_app(deps: ApiDependencies) -> FastAPI:
     app.state.turnstile = Turnstile(deps.limits, deps.monotonic)
     app.state.door = Door(deps, metrics)
     for room in (
+        asyncapi,
         events,
         receipts,
         quarantine,

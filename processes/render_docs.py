@@ -1,14 +1,16 @@
-"""`make docs`: renders what is told by code: the lifecycle, and the settings of a deployment."""
+"""`make docs`: renders what is told by code: the lifecycle, partners' events, the settings."""
 
 import ast
 import inspect
 from pathlib import Path
 
 from domain.lifecycle import render_mermaid
+from processes.render_partner_guide import partner_guide
 from processes.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parent.parent
 LIFECYCLE_FILE = ROOT / "docs" / "lifecycle.md"
+GUIDE_FILE = ROOT / "docs" / "partner-guide.md"
 ENVIRONMENT_FILE = ROOT / "deploy" / "environment"
 _LIFECYCLE = """\
 # The lifecycle of a journey
@@ -64,7 +66,12 @@ def _meanings() -> dict[str, str]:
 
 def main() -> None:
     """Write the files."""
-    for file, text in ((LIFECYCLE_FILE, lifecycle()), (ENVIRONMENT_FILE, environment())):
+    rendered = (
+        (LIFECYCLE_FILE, lifecycle()),
+        (GUIDE_FILE, partner_guide()),
+        (ENVIRONMENT_FILE, environment()),
+    )
+    for file, text in rendered:
         file.parent.mkdir(exist_ok=True)
         file.write_text(text, encoding="utf-8")
         print(f"rendered {file.relative_to(ROOT)}")

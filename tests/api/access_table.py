@@ -55,6 +55,7 @@ TABLE: dict[Operation, Rule] = {
     ("GET", "/healthz"): Rule(Reach.OPEN),
     ("GET", "/readyz"): Rule(Reach.OPEN),
     ("GET", "/metrics"): Rule(Reach.OPEN),
+    ("GET", "/v1/asyncapi.json"): Rule(Reach.OPEN),
     ("POST", "/v1/events"): Rule(Reach.SIGNED),
     ("GET", "/v1/events"): Rule(Reach.OWN_ROLE, STAFF | PARTNERS),
     ("GET", "/v1/events/counts"): Rule(Reach.OWN_ROLE, STAFF | PARTNERS),

@@ -19,6 +19,7 @@ OPEN = {
     ("GET", "/readyz"),
     ("GET", "/metrics"),
     ("GET", "/openapi.json"),
+    ("GET", "/v1/asyncapi.json"),
 }
 """What everybody may ask."""
 

@@ -2,7 +2,14 @@
 
 from domain.lifecycle import MOVES
 from domain.stages import State
-from processes.render_docs import ENVIRONMENT_FILE, LIFECYCLE_FILE, environment, lifecycle
+from processes.render_docs import (
+    ENVIRONMENT_FILE,
+    GUIDE_FILE,
+    LIFECYCLE_FILE,
+    environment,
+    lifecycle,
+)
+from processes.render_partner_guide import partner_guide
 from processes.settings import PREFIX, Settings, load_settings
 
 
@@ -16,6 +23,10 @@ def test_every_state_and_every_entry_of_a_drawn_move_stands_in_the_diagram() -> 
     drawn = {move.entry for move in MOVES} - open_from_many - {"deceased"}
     assert [state for state in State if state not in document] == []
     assert sorted(entry for entry in drawn if f": {entry}" not in document) == []
+
+
+def test_the_partner_guide_is_the_one_rendered_from_the_models() -> None:
+    assert GUIDE_FILE.read_text(encoding="utf-8") == partner_guide(), "run `make docs`"
 
 
 def test_the_environment_file_is_the_one_rendered_from_the_settings() -> None:
