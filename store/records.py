@@ -2,6 +2,11 @@
 
 The batch travels as one JSON parameter. Without new references that is a single round trip; with
 them, their locks are taken first (`store.quarantine`).
+
+A step is recorded before the engine has kept that it was taken. Where the worker is killed in
+between, the step is taken again, and what arrived meanwhile may make it another one under the same
+sequence: the later attempt, by the journey's own clock, is the one that the engine goes on from.
+It takes the place of what the lost one wrote, and a lost one that writes late changes nothing.
 """
 
 from sqlalchemy import text
@@ -39,7 +44,23 @@ _RECORD = text(
             SELECT by_id, asked_by, reason, data_corrected FROM quarantine_decisions
             WHERE receipt = e.receipt AND step = 'released' ORDER BY at DESC LIMIT 1
         ) AS r ON TRUE
-        ON CONFLICT DO NOTHING
+        WHERE NOT EXISTS (
+            SELECT 1 FROM journeys
+            WHERE journeys.journey_id = said->>'journey_id' AND journeys.sequence > 0
+                AND journeys.updated_at > CAST(said->'case'->>'updated_at' AS timestamptz)
+        )
+        ON CONFLICT (journey_id, sequence) DO UPDATE SET
+            kind = excluded.kind, at = excluded.at, by_id = excluded.by_id,
+            by_role = excluded.by_role, before = excluded.before, state = excluded.state,
+            detail = excluded.detail, rule = excluded.rule, receipt = excluded.receipt,
+            partner = excluded.partner
+        WHERE journal.at < excluded.at
+    ),
+    given_up AS (
+        DELETE FROM journal USING batch
+        WHERE journal.journey_id = said->>'journey_id'
+            AND journal.sequence > CAST(said->'case'->>'sequence' AS int)
+            AND journal.at < CAST(said->'case'->>'updated_at' AS timestamptz)
     ),
     line_on_caseload AS (
         UPDATE journeys SET
@@ -53,7 +74,10 @@ _RECORD = text(
             stuck_since timestamptz, updated_at timestamptz, closed_at timestamptz
         )
         WHERE journeys.journey_id = said->>'journey_id'
-            AND (journeys.sequence, journeys.updated_at) <= (c.sequence, c.updated_at)
+            AND (
+                journeys.sequence = 0
+                OR (journeys.updated_at, journeys.sequence) <= (c.updated_at, c.sequence)
+            )
     ),
     verdicts AS (
         SELECT r.receipt, r.status, r.superseded_by,
@@ -178,11 +202,12 @@ class PostgresJournal:
     async def record(self, batch: RecordBatch) -> None:
         """Write the batch in one transaction; writing it again, or late, changes nothing.
 
-        Journal lines are kept by sequence. The line on the caseload only moves forward. A receipt
-        that is final stays, save for what `ReceiptStatus.may_become` allows. New references
-        release the events that their partners sent under them; those of others become `not_yours`.
-        What a journey gives up waiting for is quarantined as `too_early`. A longer-lived credit
-        replaces a shorter one.
+        Journal lines are kept by sequence; those of a lost attempt give way to the attempt that
+        counts. The line on the caseload only moves forward, in the journey's own time. A receipt
+        that is final stays, save for what `ReceiptStatus.may_become` allows. New references release
+        the events that their partners sent under them; those of others become `not_yours`. What a
+        journey gives up waiting for is quarantined as `too_early`. A longer-lived credit replaces a
+        shorter one.
 
         Raises:
             sqlalchemy.exc.IntegrityError: the journey is unknown.

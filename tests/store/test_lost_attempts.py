@@ -1,0 +1,80 @@
+"""A step that was recorded and then taken again, since its worker died before the engine knew."""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain.journal import RecordBatch
+from domain.lifecycle import EntryKind
+from domain.stages import Outcome, Stage, State
+from store.caseload import CaseView, Scope, find_case, timeline
+from store.records import PostgresJournal
+from tests.store.samples import a_batch, a_case_line, an_entry, later, now, opened
+
+
+async def kinds_of(engine: AsyncEngine, journey_id: str) -> list[str]:
+    async with engine.connect() as connection:
+        lines = (await timeline(connection, journey_id, 100, None)).items
+    return [line.kind for line in lines]
+
+
+async def case_of(engine: AsyncEngine, journey_id: str) -> CaseView:
+    async with engine.connect() as connection:
+        case = await find_case(connection, Scope(region=""), journey_id)
+    assert case is not None
+    return case
+
+
+def a_step(journey_id: str, at: datetime, first: int, *kinds: EntryKind) -> RecordBatch:
+    """What one attempt at a step says, from this sequence on; withdrawn is the end."""
+    closed = kinds[-1] is EntryKind.WITHDRAWN
+    end = {"stage": Stage.CLOSED, "state": State.CLOSED, "outcome": Outcome.WITHDRAWN}
+    last = first + len(kinds) - 1
+    return a_batch(
+        journey_id,
+        first,
+        entries=tuple(
+            an_entry(number, kind=kind, at=at) for number, kind in enumerate(kinds, start=first)
+        ),
+        case=a_case_line(last, updated_at=at, **(end | {"closed_at": at} if closed else {})),
+    )
+
+
+async def test_a_line_that_moved_on_in_the_attempt_that_counts_does_not_stand_twice(
+    store: AsyncEngine,
+) -> None:
+    journey_id = await opened(store)
+    journal = PostgresJournal(store)
+    await journal.record(a_step(journey_id, now(), 1, EntryKind.WITHDRAWN))
+
+    again = a_step(journey_id, later(seconds=10), 1, EntryKind.EVENT_LATE, EntryKind.WITHDRAWN)
+    await journal.record(again)
+
+    assert await kinds_of(store, journey_id) == ["event_late", "withdrawn"]
+    assert (await case_of(store, journey_id)).sequence == 2
+
+
+async def test_what_only_the_lost_attempt_said_is_taken_back(store: AsyncEngine) -> None:
+    journey_id = await opened(store)
+    journal = PostgresJournal(store)
+    lost = a_step(journey_id, now(), 1, EntryKind.RELEASED, EntryKind.WITHDRAWN)
+    await journal.record(lost)
+
+    await journal.record(a_step(journey_id, later(seconds=10), 1, EntryKind.HELD))
+
+    assert await kinds_of(store, journey_id) == ["held"]
+    case = await case_of(store, journey_id)
+    assert (case.sequence, case.state, case.outcome) == (1, State.PLANNING, None)
+
+
+async def test_a_lost_attempt_that_writes_late_changes_nothing(store: AsyncEngine) -> None:
+    journey_id = await opened(store)
+    journal = PostgresJournal(store)
+    lost = a_step(journey_id, now(), 1, EntryKind.RELEASED, EntryKind.WITHDRAWN)
+    await journal.record(a_step(journey_id, later(seconds=10), 1, EntryKind.HELD))
+    held = await case_of(store, journey_id)
+
+    await journal.record(lost)
+
+    assert await kinds_of(store, journey_id) == ["held"]
+    assert await case_of(store, journey_id) == held
