@@ -13,7 +13,7 @@ from domain.events import DATA_OF, Delivery, EventData, EventType
 from domain.journal import ReceiptStatus
 from domain.lifecycle import EntryKind
 from domain.policy import Policy
-from domain.stages import STAGE_OF
+from domain.stages import STAGE_OF, State
 from workflows.conflicts import Conflicts, partner_actor
 from workflows.facts import (
     compact,
@@ -53,6 +53,10 @@ class Mailroom:
                 self._duplicate(delivery, "this event had come before")
             return
         self._remember(key, receipt)
+        if self._memory.state is State.CLOSED:
+            # Its end is recorded, so its sender may have read it: the same as a moment later.
+            self._late(delivery, "the journey has ended")
+            return
         event = _known_type(delivery.type)
         if event is None or event not in WANTED_LAST:
             self._late(delivery, f"this journey never waits for {delivery.type}")
