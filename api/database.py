@@ -11,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api.problems import Unavailable
 
-AWAY_STATES = ("08", "53", "57", "58", "25006", "40001", "40P01")
+AWAY_STATES = ("08", "53", "57", "58", "XX", "25006", "40001", "40P01")
 """SQLSTATEs, by their beginning, of a PostgreSQL that can't serve now: connection exceptions, no
-resources (a full disk too), shutdown, system errors, a read-only standby, a lost race."""
+resources (a full disk too), shutdown, system errors, errors of its own (a file that may not grow),
+a read-only standby, a lost race."""
 
 _AWAY = "the database can't be reached; nothing was changed"
 

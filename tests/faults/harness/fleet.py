@@ -39,6 +39,7 @@ VICTIMS = ("api", "relay", "worker", TEMPORAL, POSTGRESQL)
 READY_WITHIN = 180.0
 """Seconds until everything must run for the first time; a busy machine counts in."""
 STOPPED_WITHIN = 60.0
+OBEYED_WITHIN = 0.3
 BACK_WITHIN = 120.0
 """Seconds until a killed process must run again."""
 PORTS = (
@@ -120,18 +121,31 @@ class Fleet:
 
     async def take_down(self, name: str) -> None:
         """Kill it, and keep it down until `bring_up`."""
-        assert self.supervisor.stdin is not None
-        self.supervisor.stdin.write(f"down {name}\n".encode())
-        await self.supervisor.stdin.drain()
-        await asyncio.sleep(0.3)
+        await self._order(f"down {name}")
         os.kill(self.pids[name], signal.SIGKILL)
 
     async def bring_up(self, name: str) -> float:
         """Let the supervisor start it again; the monotonic moment at which it runs."""
-        assert self.supervisor.stdin is not None
-        self.supervisor.stdin.write(f"up {name}\n".encode())
+        await self.let_up(name)
         await until(lambda: self._is_up(name), f"{name} is back", BACK_WITHIN)
         return time.monotonic()
+
+    async def let_up(self, name: str) -> None:
+        """Let the supervisor start it again, as soon as it can."""
+        await self._order(f"up {name}")
+
+    async def limit_files(self, most: int = -1) -> None:
+        """PostgreSQL's files may not grow beyond so many bytes from its next start on; -1: lifts.
+
+        Its account is another, so only a process that it is started by can limit it.
+        """
+        await self._order(f"files {most}")
+
+    async def _order(self, order: str) -> None:
+        assert self.supervisor.stdin is not None
+        self.supervisor.stdin.write(f"{order}\n".encode())
+        await self.supervisor.stdin.drain()
+        await asyncio.sleep(OBEYED_WITHIN)
 
     async def _is_up(self, name: str) -> bool:
         return self.runs(name)

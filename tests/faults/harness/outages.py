@@ -4,12 +4,10 @@ import asyncio
 import secrets
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
 import httpx
-import psutil
 
 from domain.events import EventType
 from tests.faults.harness.houses import ProxiedHouse, an_opening
@@ -24,6 +22,7 @@ DRAINED_WITHIN = 60.0
 GOES_ON_WITHIN = 120.0
 WAL_SEGMENT = 16 * 1024 * 1024
 """PostgreSQL writes its log in files of this size; a smaller limit stops the log itself."""
+NO_LOG = 64 * 1024
 LARGE = 45_000
 """Characters of an event that is to fill the disk."""
 AFTER_FULL = 40
@@ -135,16 +134,20 @@ async def prove_disk_full(house: ProxiedHouse) -> Proof:
     proof = Proof(10, "disk full: no false 2xx")
     largest = (await house.books.read(_LARGEST))[0]["bytes"]
     limit = max(WAL_SEGMENT, largest + 1024 * 1024)
-    with _files_limited(house, limit):
-        taken, answers = await _fill(house, most=limit // LARGE * 2)
+    await house.fleet.limit_files(limit)
+    await house.fleet.kill(POSTGRESQL)
+    taken, answers = await _fill(house, most=limit // LARGE * 2)
     proof.figures["tables can't grow"] = dict(answers)
     proof.expect(set(answers) <= {202, 503}, f"answers of a full disk: {dict(answers)}")
-    proof.expect(503 in answers, "the disk was never full")
-    with _files_limited(house, 64 * 1024):
-        more = await asyncio.gather(*(house.door.once(_large()) for _ in range(AFTER_FULL)))
+    proof.expect(503 in answers and 202 in answers, "the disk did not fill up")
+    await house.fleet.limit_files(NO_LOG)
+    await house.fleet.take_down(POSTGRESQL)
+    await house.fleet.let_up(POSTGRESQL)
+    more = await asyncio.gather(*(house.door.once(_large()) for _ in range(AFTER_FULL)))
     log_answers = Counter(answer.status_code if answer else 0 for answer in more)
     proof.figures["log can't be written"] = dict(log_answers)
-    proof.expect(set(log_answers) <= {202, 503}, f"answers without a log: {dict(log_answers)}")
+    proof.expect(set(log_answers) == {503}, f"answers without a log: {dict(log_answers)}")
+    await house.fleet.limit_files()
     taken += [str(each.json()["receipt"]) for each in more if each and each.is_success]
     again = await house.door.send(_large())
     kept = (await house.books.read(_TAKEN, [*taken, again.receipt]))[0]["number"]
@@ -173,26 +176,6 @@ async def _fill(house: ProxiedHouse, most: int) -> tuple[list[str], Counter[int]
         if refused >= AFTER_FULL:
             break
     return taken, answers
-
-
-@contextmanager
-def _files_limited(house: ProxiedHouse, most: int) -> Iterator[None]:
-    """No process of PostgreSQL may write beyond so many bytes of a file."""
-    try:
-        _limit_files(house, most)
-        yield
-    finally:
-        _limit_files(house, psutil.RLIM_INFINITY)
-
-
-def _limit_files(house: ProxiedHouse, most: int) -> None:
-    postmaster = psutil.Process(house.fleet.pids[POSTGRESQL])
-    for process in (postmaster, *postmaster.children(recursive=True)):
-        try:
-            hard = process.rlimit(psutil.RLIMIT_FSIZE)[1]
-            process.rlimit(psutil.RLIMIT_FSIZE, (most, hard))
-        except psutil.NoSuchProcess:
-            continue
 
 
 # -- what is sent ---------------------------------------------------------------------------------

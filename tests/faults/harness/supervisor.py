@@ -1,6 +1,7 @@
 """A process that owns a house and starts again what ends, as an operator's supervisor would.
 
-It takes orders on standard input, one a line (`down NAME`, `up NAME`), tells on standard output
+It takes orders on standard input, one a line (`down NAME`, `up NAME`, `files BYTES`: PostgreSQL's
+files may not grow beyond so much from its next start on; -1 for no limit), tells on standard output
 what runs under which process id, one JSON object a line, and stops everything at the input's end:
 a harness that is killed leaves nothing behind.
 """
@@ -8,9 +9,12 @@ a harness that is killed leaves nothing behind.
 import asyncio
 import json
 import os
+import resource
 import select
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -51,6 +55,7 @@ class SupervisedRun(EmbeddedRun):
         super().__init__(settings, environment)
         self._names = names
         self._down: set[str] = set()
+        self._file_bytes = resource.RLIM_INFINITY
         self._started_at = dict.fromkeys((POSTGRESQL, TEMPORAL, *names), 0.0)
 
     def start_ours(self) -> None:
@@ -58,13 +63,18 @@ class SupervisedRun(EmbeddedRun):
         for name in self._names:
             self.start(name)
 
-    def keep_down(self, name: str) -> None:
-        """Leave it down when it ends, until `let_up`."""
-        self._down.add(name)
-
-    def let_up(self, name: str) -> None:
-        """Start it again from now on."""
-        self._down.discard(name)
+    def obey(self, order: str) -> None:
+        """Carry out one order."""
+        verb, _, what = order.partition(" ")
+        match verb:
+            case "down":
+                self._down.add(what)
+            case "up":
+                self._down.discard(what)
+            case "files":
+                self._file_bytes = int(what)
+            case _:
+                raise ValueError(f"there is no order {order!r}")
 
     def revive(self) -> list[str]:
         """Start again what has ended; the names of what was started."""
@@ -87,7 +97,8 @@ class SupervisedRun(EmbeddedRun):
         try:
             if name == POSTGRESQL:
                 self._postgres.stop()
-                self._postgres.start()
+                with _file_limit(self._file_bytes):
+                    self._postgres.start()
             elif name == TEMPORAL:
                 self._temporal.stop()
                 self._temporal.start()
@@ -97,6 +108,17 @@ class SupervisedRun(EmbeddedRun):
             print(f"{name} is tried again: {failed}", file=sys.stderr, flush=True)
             return False
         return True
+
+
+@contextmanager
+def _file_limit(most: int) -> Iterator[None]:
+    """What is started meanwhile may not write beyond so many bytes of a file."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 async def _open(run: SupervisedRun) -> None:
@@ -128,8 +150,7 @@ def _keep(run: SupervisedRun) -> None:
                 return
             *lines, unread = (unread + read).split(b"\n")
             for line in lines:
-                verb, _, name = line.decode().partition(" ")
-                (run.keep_down if verb == "down" else run.let_up)(name)
+                run.obey(line.decode())
         run.revive()
         if run.pids != told:
             told = run.pids
