@@ -35,6 +35,13 @@ COMMANDS = (
     ("cohort", "send"),
     ("cohort", "show"),
     ("event", "send"),
+    ("partner", "list"),
+    ("partner", "show"),
+    ("partner", "pause"),
+    ("partner", "resume"),
+    ("partner", "keys", "list"),
+    ("partner", "keys", "rotate"),
+    ("partner", "keys", "revoke"),
     ("audit", "verify"),
 )
 PORTS = ("API", "SANDBOX", "TEMPORAL", "TEMPORAL_UI", "WORKER_METRICS", "RELAY_METRICS")
