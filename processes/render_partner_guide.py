@@ -79,8 +79,8 @@ several signatures, parted by a space.
 
 Send again, with the same `id`, what was answered with 408, 429 or 5xx or not at all, at growing
 intervals, for days if need be: the same event counts once, however often it comes, and order makes
-no difference. A batch is answered with 202 where something in it is new and with 200 where nothing is;
-`items` says for each event, in your order, its receipt or its `problem`, and good ones are kept
+no difference. A batch is answered with 202 where something in it is new and with 200 where nothing
+is; `items` says for each event, in your order, its receipt or its `problem`, and good ones are kept
 where others are bad.
 
 ## Correct yourself

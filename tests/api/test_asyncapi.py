@@ -64,9 +64,7 @@ async def everybody(deps: ApiDependencies, engine: AsyncEngine) -> None:
         await save_partners(connection, VAULT, rows, {row.id: [SECRET] for row in rows})
 
 
-async def test_the_document_is_there_for_everybody(
-    app: FastAPI, stranger: httpx.AsyncClient
-) -> None:
+async def test_the_document_is_there_for_everybody(stranger: httpx.AsyncClient) -> None:
     answer = await stranger.get("/v1/asyncapi.json")
 
     assert answer.status_code == 200
