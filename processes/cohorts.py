@@ -1,9 +1,11 @@
 """Opens the journeys of cohorts, row by row, while running journeys go first.
 
 A row is leased, then opened and settled in one transaction: a crash leaves it as it was, and it is
-taken up again when its lease is over. Two relays share the rows out. While many events wait to be
-carried, or many starts, no row is opened for a while, so that what runs is not starved and a single
-opening never queues behind thousands.
+taken up again when its lease is over. Two relays share the rows out.
+
+Running journeys go first. While many events wait to be carried, or many starts, no row is opened
+for a while, so that a single opening never queues behind thousands. And only a few journeys begin
+at a time: where workers are busy, a beginner is slow to write its first line, and the next waits.
 """
 
 import asyncio
@@ -28,7 +30,7 @@ from store.cohort_work import (
     RowInHand,
     RowLease,
     lease_rows,
-    pressed,
+    pressure,
     put_back_rows,
     row_opened,
     row_refused,
@@ -43,7 +45,9 @@ EVENTS_GO_FIRST = 100
 """So many waiting events, of one kind, and no row is opened before they are fewer."""
 STARTS_GO_FIRST = 40
 """So many journeys that wait to be started: two seconds of a relay at its usual pace."""
-LOOK_AGAIN = 0.1
+BEGINS_WITHIN = timedelta(seconds=60)
+"""A journey that has written nothing for so long no longer counts as a beginner: it is stuck."""
+LOOK_AGAIN = 0.05
 ANSWER_WITHIN = timedelta(seconds=10)
 """How long PostgreSQL may take for one row; below a lease."""
 FIRST_PAUSE = timedelta(seconds=5)
@@ -71,7 +75,8 @@ class CohortPace:
     `batch` is the number of rows leased at a time, `lease` how long they are held at most, `poll`
     how often to look where none waits. `gives_way` is how long rows give way at most to events;
     then one is opened all the same. To starts they give way for as long as it takes: what is opened
-    can't run before those.
+    can't run before those. `beginners` is how many journeys, of cohorts or not, may be without
+    their first line for a further one to be opened.
     """
 
     rows_per_second: float = 20.0
@@ -79,6 +84,7 @@ class CohortPace:
     lease: timedelta = timedelta(seconds=30)
     poll: timedelta = timedelta(seconds=0.5)
     gives_way: timedelta = timedelta(seconds=2)
+    beginners: int = 2
 
 
 class CohortOpener:
@@ -129,11 +135,15 @@ class CohortOpener:
         gives_way_until = loop.time() + self._pace.gives_way.total_seconds()
         while True:
             async with self._single.connect() as connection:
-                by = await pressed(connection, EVENTS_GO_FIRST, STARTS_GO_FIRST)
-            if not (by.by_events or by.by_starts):
-                return allowed
+                waiting = await pressure(connection, BEGINS_WITHIN)
+            room = self._pace.beginners - waiting.beginners
+            if waiting.starts >= STARTS_GO_FIRST:
+                room = 0
+            may_go = waiting.events < EVENTS_GO_FIRST
+            if room > 0 and may_go:
+                return min(allowed, room)
             if loop.time() >= gives_way_until:
-                return 0 if by.by_starts else 1
+                return min(1, max(0, room))
             await asyncio.sleep(LOOK_AGAIN)
 
     async def _open_or_put_back(self, lease: RowLease) -> None:

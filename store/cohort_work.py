@@ -110,31 +110,46 @@ _PUT_BACK = text(
     bindparam("first", type_=Interval),
     bindparam("longest", type_=Interval),
 )
-_PRESSED = text(
+_PRESSURE = text(
     f"""
-    SELECT (SELECT count(*) FROM (SELECT FROM inbox WHERE {UNSORTED} LIMIT :events) AS few)
-            = :events
-        OR (SELECT count(*) FROM (SELECT FROM inbox WHERE {TO_FOLD} LIMIT :events) AS few)
-            = :events
-        OR (SELECT count(*) FROM (SELECT FROM inbox WHERE {TO_DELIVER} LIMIT :events) AS few)
-            = :events AS by_events,
-        (SELECT count(*) FROM (SELECT FROM outbox LIMIT :starts) AS few) = :starts AS by_starts
+    SELECT
+        greatest(
+            (SELECT count(*) FROM (SELECT FROM inbox WHERE {UNSORTED} LIMIT :most) AS few),
+            (SELECT count(*) FROM (SELECT FROM inbox WHERE {TO_FOLD} LIMIT :most) AS few),
+            (SELECT count(*) FROM (SELECT FROM inbox WHERE {TO_DELIVER} LIMIT :most) AS few)
+        ) AS events,
+        (SELECT count(*) FROM (SELECT FROM outbox LIMIT :most) AS few) AS starts,
+        (
+            SELECT count(*) FROM (
+                SELECT FROM journeys
+                WHERE sequence = 0 AND opened_at > clock_timestamp() - :lately
+                LIMIT :most
+            ) AS few
+        ) AS beginners
     """  # noqa: S608 (the predicates are our own)
-)
+).bindparams(bindparam("lately", type_=Interval))
+_MOST_COUNTED = 1000
 
 
 @dataclass(frozen=True)
-class Pressed:
-    """Whether so many events wait to be carried, or so many journeys to be started."""
+class Pressure:
+    """What waits, each counted up to 1,000: events of the kind that most of wait to be carried,
+    journeys to be started, and journeys opened lately that have not written their first line."""
 
-    by_events: bool
-    by_starts: bool
+    events: int
+    starts: int
+    beginners: int
 
 
-async def pressed(connection: AsyncConnection, events: int, starts: int) -> Pressed:
-    """Whether that many events, or starts, wait; costs as many steps into partial indexes."""
-    row = (await connection.execute(_PRESSED, {"events": events, "starts": starts})).one()
-    return Pressed(by_events=row.by_events, by_starts=row.by_starts)
+async def pressure(connection: AsyncConnection, lately: timedelta) -> Pressure:
+    """How much waits that goes before the rows of cohorts; counted in partial indexes.
+
+    Args:
+        lately: how long a journey that writes nothing counts as a beginner.
+    """
+    found = await connection.execute(_PRESSURE, {"most": _MOST_COUNTED, "lately": lately})
+    row = found.one()
+    return Pressure(events=row.events, starts=row.starts, beginners=row.beginners)
 
 
 async def lease_rows(

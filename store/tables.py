@@ -82,6 +82,7 @@ journeys = Table(
     # Room on the page for updates that touch no indexed column.
     postgresql_with={"fillfactor": "70"},
 )
+Index("ix_journeys_beginning", journeys.c.opened_at, postgresql_where=journeys.c.sequence == 0)
 Index(
     "uq_journeys_one_open",
     journeys.c.person_ref,

@@ -9,7 +9,12 @@ from store.database import create_engine
 from tests.store.samples import catalog, policies
 from tests.vault import VAULT
 
-PACE = CohortPace(rows_per_second=500, lease=timedelta(seconds=1), poll=timedelta(seconds=0.05))
+PACE = CohortPace(
+    rows_per_second=500,
+    lease=timedelta(seconds=1),
+    poll=timedelta(seconds=0.05),
+    beginners=1000,
+)
 
 
 async def main(database_url: str) -> None:

@@ -206,3 +206,15 @@ async def test_while_many_events_wait_rows_go_one_by_one(store: AsyncEngine) -> 
     opener = an_opener(store, gives_way=timedelta(seconds=0.2))
     assert await opener.open_rows()
     assert (await as_it_stands(store, cohort)).opened == 1
+
+
+async def test_a_few_journeys_begin_at_a_time(store: AsyncEngine) -> None:
+    cohort, _ = await sent(store, good_rows(8))
+    opener = an_opener(store, beginners=3, gives_way=timedelta(seconds=0.2))
+    await opener.open_rows()
+    assert not await opener.open_rows()
+    assert (await as_it_stands(store, cohort)).opened == 3
+    async with store.begin() as connection:
+        await connection.execute(text("UPDATE journeys SET sequence = 1"))
+    assert await opener.open_rows()
+    assert (await as_it_stands(store, cohort)).opened == 6

@@ -10,15 +10,17 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from store.cohort_work import (
+    Pressure,
     RowLease,
     lease_rows,
-    pressed,
+    pressure,
     put_back_rows,
     row_opened,
     row_refused,
     take_row,
 )
-from store.cohorts import RowError, cancel_waiting
+from store.cohorts import cancel_waiting
+from store.row_errors import RowError
 from store.vault import Unsealable
 from tests.store.cohorts import as_it_stands, good_rows, sent
 from tests.store.samples import now, opened, received
@@ -141,12 +143,11 @@ async def test_what_is_canceled_is_no_longer_leased(
     assert await lease_rows(single, 3, LEASE) == ()
 
 
-async def test_many_waiting_events_and_starts_are_noticed(
+async def test_waiting_events_starts_and_beginners_are_counted(
     store: AsyncEngine, single: AsyncConnection
 ) -> None:
     for _ in range(2):
         await opened(store)
         await received(store, "jn_nobody")
-    assert await pressed(single, events=3, starts=3) == await pressed(single, 9, 9)
-    by = await pressed(single, events=2, starts=2)
-    assert (by.by_events, by.by_starts) == (True, True)
+    assert await pressure(single, LEASE) == Pressure(events=2, starts=2, beginners=2)
+    assert await pressure(single, EXPIRED) == Pressure(events=2, starts=2, beginners=0)

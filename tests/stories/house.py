@@ -45,6 +45,7 @@ from tests.stories.partner import Partner
 from tests.stories.trainee import Trainee
 from tests.vault import VAULT
 
+COHORTS_AT_ONCE = CohortPace(rows_per_second=100, beginners=1000)
 COMMAND_ANSWERED_WITHIN = timedelta(seconds=2)
 """How long the door waits for a journey, so that an outage of Temporal is seen soon."""
 Address = Callable[[Service, str], str]
@@ -89,7 +90,7 @@ class RelayTask:
         pace = Pace(starts_per_second=100, poll=timedelta(seconds=0.2))
         catalog = load_catalog()
         rules = OpeningRules(catalog, load_policies(catalog=catalog))
-        opener = CohortOpener(engine, VAULT, rules, CohortPace(rows_per_second=100))
+        opener = CohortOpener(engine, VAULT, rules, COHORTS_AT_ONCE)
         try:
             async with asyncio.TaskGroup() as loops:
                 loops.create_task(Relay(engine, self._temporal, VAULT, pace).run(stop))

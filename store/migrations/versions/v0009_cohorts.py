@@ -1,4 +1,4 @@
-"""Cohorts and their rows; keys of callers by age, so that old ones can be purged."""
+"""Cohorts and their rows; journeys that begin; keys of callers by age, to purge old ones."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -58,4 +58,10 @@ def upgrade() -> None:
         ),
     )
     op.create_index("ix_cohort_rows_outcome", "cohort_rows", ["cohort_id", "outcome", "line"])
+    op.create_index(
+        "ix_journeys_beginning",
+        "journeys",
+        ["opened_at"],
+        postgresql_where=sa.text("sequence = 0"),
+    )
     op.create_index("ix_idempotency_keys_begun_at", "idempotency_keys", ["begun_at"])
