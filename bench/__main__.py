@@ -35,6 +35,9 @@ def main(  # noqa: PLR0917 (options of a command line)
         float,
         typer.Option(min=0, help="How long events come to a door, a round; 0 leaves that out."),
     ] = 10.0,
+    cohort_rows: Annotated[
+        int, typer.Option(min=0, max=10_000, help="Rows of a cohort; 0 leaves that out.")
+    ] = 10_000,
     results: Annotated[Path, typer.Option(help="The file that keeps the figures.")] = RESULTS,
 ) -> None:
     """Measure the house against the floor of its engine; each claim is a ratio of one run.
@@ -54,6 +57,9 @@ def main(  # noqa: PLR0917 (options of a command line)
     4. Signed events acknowledged a second, against bare FastAPI that keeps them by one insert of
     asyncpg, in turns on one database (aim: at least 0.5); and how soon they are acknowledged at
     100 a second with everything running (aim: p99 at most 50 ms).
+
+    5. A cohort: how soon it is accepted, how many of its rows are opened and started a second, and
+    how much later the events of other journeys are seen meanwhile (aim: p95 at most 1.5 times).
     """
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         del os.environ[name]
@@ -61,6 +67,7 @@ def main(  # noqa: PLR0917 (options of a command line)
     from bench.measure import (  # noqa: PLC0415
         Measured,
         Plan,
+        measure_cohort,
         measure_door,
         measure_pace,
         measure_rounds,
@@ -69,7 +76,7 @@ def main(  # noqa: PLR0917 (options of a command line)
     from processes.embedded_run import ProcessEnded  # noqa: PLC0415
     from processes.faults import told  # noqa: PLC0415
 
-    plan = Plan(rounds, journeys, at_once, seconds, events, door_seconds)
+    plan = Plan(rounds, journeys, at_once, seconds, events, door_seconds, cohort_rows)
     about = {**origin(), "machine": machine(), "plan": asdict(plan)}
     measured, console = Measured(), Console(stderr=True)
 
@@ -81,6 +88,10 @@ def main(  # noqa: PLR0917 (options of a command line)
             if seconds and not await _unless_stopped(stop, measure_pace(plan, tell, measured)):
                 return INTERRUPTED
             if door_seconds and not await _unless_stopped(stop, measure_door(plan, tell, measured)):
+                return INTERRUPTED
+            if cohort_rows and not await _unless_stopped(
+                stop, measure_cohort(plan, tell, measured)
+            ):
                 return INTERRUPTED
         return 0
 

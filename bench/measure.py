@@ -8,6 +8,7 @@ from temporalio.client import Client
 
 from bench.bare import BarePartners, carry_bare
 from bench.caseload import Caseload
+from bench.cohort import EVENTS_A_JOURNEY, Beside, measure_beside
 from bench.cpu import Seconds, added
 from bench.door import Doors, measure_doors, measure_steady
 from bench.history import Counts, count, median_of
@@ -29,12 +30,12 @@ from processes.embedded.ports import LOOPBACK
 
 HISTORIES = 20
 """Of how many journeys the histories are counted."""
-EVENTS_A_JOURNEY = 16
-"""What the sandbox partners send to a standard journey, attendance included."""
 PACE_S = 0.3
 """Seconds between two steps of a partner where events come one by one."""
 STEADY_PER_SECOND = 100.0
 """Partner events a second: five times the peak of a large province."""
+LEAST_SECONDS_BESIDE = 10
+"""How long other journeys come beside a cohort at least."""
 WARM_UP = 20
 TURNS = 2
 """How often bare signals and journeys take turns."""
@@ -46,7 +47,7 @@ Progress = Callable[[str, int], Callable[[int], None]]
 @dataclass(frozen=True)
 class Plan:
     """How much is measured: `rounds` of `journeys`, `at_once` of them under way; then `events` a
-    second for `seconds`."""
+    second for `seconds`; then the door for `door_seconds`; then a cohort of `cohort_rows`."""
 
     rounds: int
     journeys: int
@@ -54,6 +55,7 @@ class Plan:
     seconds: int
     events: float
     door_seconds: float
+    cohort_rows: int
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ class Measured:
     pace: Pace | None = None
     doors: Doors | None = None
     steady: Latency | None = None
+    cohort: Beside | None = None
 
 
 async def measure_rounds(plan: Plan, progress: Progress, measured: Measured) -> None:
@@ -134,6 +137,26 @@ async def measure_door(plan: Plan, progress: Progress, measured: Measured) -> No
             )
         finally:
             await caseworkers.close()
+
+
+async def measure_cohort(plan: Plan, progress: Progress, measured: Measured) -> None:
+    """Open a large cohort at the relay's usual pace, beside journeys that come at a steady rate."""
+    async with (
+        open_house(PACE_S) as house,
+        Caseload(house.run.database_url, receipts=True) as caseload,
+    ):
+        caseworkers = Caseworkers(house, caseload)
+        try:
+            tell = progress("journeys, warming up", WARM_UP)
+            await play(caseworkers.carry, WARM_UP, WARM_UP, house.pids, tell)
+        finally:
+            await caseworkers.close()
+        seconds = max(plan.seconds, LEAST_SECONDS_BESIDE)
+        total = 2 * max(1, int(plan.events * seconds / EVENTS_A_JOURNEY))
+        tell = progress("journeys alone, then beside a cohort", total)
+        measured.cohort = await measure_beside(
+            house, caseload, plan.cohort_rows, seconds, plan.events, tell
+        )
 
 
 async def measure_pace(plan: Plan, progress: Progress, measured: Measured) -> None:

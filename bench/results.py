@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from bench.cohort import Beside
 from bench.history import Counts
 from bench.machine import JsonObject
 from bench.measure import Measured, Pace, Side
@@ -17,6 +18,7 @@ MOST_KB = 30.0
 MOST_LATENCY = 3.0
 LEAST_DOOR_RATIO = 0.5
 MOST_STEADY_MS = 50.0
+MOST_BESIDE = 1.5
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,20 @@ def rows_of(measured: Measured) -> list[Row]:
                 1000 * measured.steady.p99 <= MOST_STEADY_MS,
             )
         )
+    if measured.cohort:
+        rows.append(_row_of_cohort(measured.cohort))
     return rows
+
+
+def _row_of_cohort(beside: Beside) -> Row:
+    ratio = beside.p95_meanwhile / beside.p95_before
+    return Row(
+        f"acknowledged → on the caseload, p95, beside a cohort of {beside.rows}, against before",
+        f"≤ {MOST_BESIDE} ×",
+        f"{ratio:.2f} ×  ({1000 * beside.p95_meanwhile:.0f} / {1000 * beside.p95_before:.0f} ms; "
+        f"accepted in {beside.accepted_in:.1f} s, {beside.started_per_second:.1f} rows started/s)",
+        ratio <= MOST_BESIDE,
+    )
 
 
 def _rows_of_pace(pace: Pace) -> list[Row]:
@@ -157,6 +172,7 @@ def keep(measured: Measured, about: JsonObject, file: Path) -> None:
         "one_by_one": asdict(measured.pace) if measured.pace else None,
         "doors": asdict(measured.doors) if measured.doors else None,
         "steady": asdict(measured.steady) if measured.steady else None,
+        "cohort": asdict(measured.cohort) if measured.cohort else None,
     }
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
