@@ -4,19 +4,24 @@ What is wrong with the file as a whole refuses it, told by line and column. What
 is left to that row.
 """
 
-import csv
-import io
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pydantic import JsonValue
 
 from api.bodies import read_json
-from api.problems import FieldError, MalformedBody, Unprocessable
-from api.validation import shown
+from api.csv_files import (
+    CELLS_RULE,
+    CSV,
+    cells_error,
+    columns_of,
+    lines_of,
+    must_hold_rows,
+    must_not_be_too_many,
+    refused_file,
+)
+from api.problems import FieldError, MalformedBody
 
-CSV = "text/csv"
 JSON = "application/json"
 
 COLUMNS = {
@@ -40,12 +45,7 @@ NEEDED = tuple(COLUMNS)[:8]
 """Columns that no file lacks; of the others an empty cell is a value that is not given."""
 PERSON = ("name", "id_number", "phone")
 
-CELLS_RULE = "cohort.cells"
-_NAMED = {chinese: name for name, others in COLUMNS.items() for chinese in others}
-_OTHER_ENCODINGS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
-_IDEOGRAPH = re.compile("[\u4e00-\u9fff]")
-_SURELY_UTF8 = 3
-"""So many Chinese characters before the first wrong byte are no accident of another encoding."""
+_KNOWN = {name: (name, *others) for name, others in COLUMNS.items()}
 
 
 @dataclass(frozen=True)
@@ -79,17 +79,13 @@ def read_csv(content: bytes, most_rows: int) -> CohortFile:
         MalformedBody: it can't be decoded, or is no CSV; names line and byte.
         Unprocessable: naming what is wrong with the header, or that there are no or too many rows.
     """
-    lines = _lines(_decoded(content))
-    try:
-        header = next(lines, (1, []))[1]
-        columns = _columns(header)
-        rows: list[GivenRow] = []
-        for line, cells in lines:
-            _must_not_be_too_many(len(rows) + 1, most_rows)
-            rows.append(_given(line, columns, cells))
-    except csv.Error as error:
-        raise MalformedBody(f"no CSV file: {error}") from None
-    _must_hold_rows(len(rows))
+    lines = lines_of(content)
+    columns = columns_of(next(lines, (1, []))[1], _KNOWN, NEEDED)
+    rows: list[GivenRow] = []
+    for line, cells in lines:
+        must_not_be_too_many(len(rows) + 1, most_rows)
+        rows.append(_given(line, columns, cells))
+    must_hold_rows(len(rows))
     return CohortFile(CSV, "", tuple(rows))
 
 
@@ -114,83 +110,17 @@ def read_rows(content: bytes, most_rows: int) -> CohortFile:
     if not isinstance(rows, list):
         errors.append(FieldError(field="rows", message="must be a list of journeys"))
     if errors or not isinstance(rows, list) or not isinstance(name, str):
-        raise _envelope(errors)
-    _must_hold_rows(len(rows))
-    _must_not_be_too_many(len(rows), most_rows)
+        raise refused_file(errors)
+    must_hold_rows(len(rows))
+    must_not_be_too_many(len(rows), most_rows)
     return CohortFile(JSON, name, tuple(_given_json(line, row) for line, row in enumerate(rows, 1)))
 
 
-def _decoded(content: bytes) -> str:
-    for mark, encoding in _OTHER_ENCODINGS.items():
-        if content.startswith(mark):
-            raise MalformedBody(f"the file is {encoding}: save it as UTF-8 or GB18030")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        broken_at = error.start
-    before = content[:broken_at].decode("utf-8", errors="ignore")
-    if not content.startswith(b"\xef\xbb\xbf") and (len(_IDEOGRAPH.findall(before)) < _SURELY_UTF8):
-        try:
-            return content.decode("gb18030")
-        except UnicodeDecodeError as error:
-            broken_at = max(broken_at, error.start)
-    line = content.count(b"\n", 0, broken_at) + 1
-    raise MalformedBody(
-        f"the text is neither UTF-8 nor GB18030: line {line}, byte {broken_at + 1} of the file"
-    )
-
-
-def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Each row with the line where it begins."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    begins = 1
-    while True:
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise csv.Error(f"line {begins}: {error}") from None
-        if any(cell.strip() for cell in cells):
-            yield begins, [cell.strip() for cell in cells]
-        begins = reader.line_num + 1
-
-
-def _columns(header: list[str]) -> list[str]:
-    """Each column by its English name."""
-    names = [_NAMED.get(cell, cell) for cell in header]
-    errors = []
-    for place, name in enumerate(names, 1):
-        wrong = _wrong_in_header(place, name, names)
-        if wrong:
-            errors.append(FieldError(field=str(shown(name) or f"column {place}"), message=wrong))
-    errors += [
-        FieldError(field=name, message=f"line 1: the header lacks this column ({others[0]})")
-        for name, others in COLUMNS.items()
-        if name in NEEDED and name not in names
-    ]
-    if errors:
-        raise _envelope(errors[:50])
-    return names
-
-
-def _wrong_in_header(place: int, name: str, names: list[str]) -> str:
-    if name not in COLUMNS:
-        known = ", ".join(COLUMNS)
-        return f"line 1, column {place}: there is no such column; there are {known}"
-    first = names.index(name) + 1
-    return f"line 1, column {place}: the same as column {first}" if first != place else ""
-
-
 def _given(line: int, columns: list[str], cells: list[str]) -> GivenRow:
-    if len(cells) != len(columns):
-        told = f"has {len(cells)} cells where the header has {len(columns)}"
-        return GivenRow(line, None, FieldError(field="", message=told, rule=CELLS_RULE))
+    wrong = cells_error(columns, cells)
+    if wrong is not None:
+        return GivenRow(line, None, wrong)
     given = {name: cell for name, cell in zip(columns, cells, strict=True) if cell}
-    for name, cell in given.items():
-        if "\0" in cell:
-            told = "holds a NUL character"
-            return GivenRow(line, None, FieldError(field=name, message=told, rule=CELLS_RULE))
     person: dict[str, JsonValue] = {name: given.pop(name) for name in PERSON if name in given}
     occupation: dict[str, JsonValue] = (
         {"code": given.pop("occupation")} if "occupation" in given else {}
@@ -207,18 +137,3 @@ def _given_json(line: int, row: JsonValue) -> GivenRow:
         return GivenRow(line, row)
     told = FieldError(field="", message="must be a JSON object", rule=CELLS_RULE)
     return GivenRow(line, None, told)
-
-
-def _must_hold_rows(count: int) -> None:
-    if count == 0:
-        raise _envelope([FieldError(field="rows", message="there is none")])
-
-
-def _must_not_be_too_many(count: int, most: int) -> None:
-    if count > most:
-        told = f"at most {most} are taken at once; send the others as another cohort"
-        raise _envelope([FieldError(field="rows", message=told)])
-
-
-def _envelope(errors: list[FieldError]) -> Unprocessable:
-    return Unprocessable("the file can't be taken as a whole; see errors", errors=errors)

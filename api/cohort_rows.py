@@ -1,28 +1,21 @@
 """Checking a cohort's rows: by the same code as `POST /v1/journeys`, without repeating a person."""
 
-import re
 from collections.abc import Iterable, Sequence
 
 from pydantic import JsonValue, ValidationError
 
 from api.cohort_file import PERSON, GivenRow
 from api.opening import AskedJourney, Rules, opening_of
-from api.problems import FieldError, Problem
+from api.problems import Problem
+from api.row_errors import row_errors
 from api.tokens import Caller
 from api.validation import field_errors
-from domain.masking import without_personal_numbers_in
-from store.cohorts import CheckedRow, RowError
+from store.cohorts import CheckedRow
 from store.openings import Opening
+from store.row_errors import RowError
 
 FORM_RULE = "opening.form"
 SAME_ROW_RULE = "cohort.one_row_a_journey"
-MOST_ERRORS = 20
-"""Told of one row."""
-
-_CODE = re.compile(r"[\x21-\x7e]{1,60}")
-_MOST_DIGITS = 8
-"""More than any code of ours has, fewer than a telephone or identity number."""
-_FIELD = re.compile(r"[A-Za-z0-9_.]{0,120}")
 
 
 class RowRefused(Exception):
@@ -44,7 +37,7 @@ def check_rows(rows: Iterable[GivenRow], caller: Caller, rules: Rules) -> list[C
     for row in rows:
         try:
             if row.body is None:
-                raise RowRefused(row_errors([row.wrong] if row.wrong else []))
+                raise RowRefused(row_errors([row.wrong] if row.wrong else [], FORM_RULE))
             opening = opening_of_row(row.body, caller, rules)
             _must_be_first(first, opening, row.line)
         except RowRefused as refused:
@@ -63,22 +56,9 @@ def opening_of_row(body: dict[str, JsonValue], caller: Caller, rules: Rules) -> 
     try:
         return opening_of(AskedJourney.model_validate(body), caller, rules)
     except ValidationError as error:
-        raise RowRefused(row_errors(field_errors(error.errors()))) from None
+        raise RowRefused(row_errors(field_errors(error.errors()), FORM_RULE)) from None
     except Problem as problem:
-        raise RowRefused(row_errors(problem.errors)) from None
-
-
-def row_errors(errors: Iterable[FieldError]) -> list[RowError]:
-    """Errors as they are kept with a row: values only where they can be nothing but codes."""
-    return [
-        RowError(
-            field=error.field if _FIELD.fullmatch(error.field) else "",
-            rule=error.rule or FORM_RULE,
-            message=error.message,
-            value=_code(error.value),
-        )
-        for error, _ in zip(errors, range(MOST_ERRORS), strict=False)
-    ]
+        raise RowRefused(row_errors(problem.errors, FORM_RULE)) from None
 
 
 def column_of(field: str) -> str:
@@ -93,11 +73,3 @@ def _must_be_first(first: dict[tuple[str, str, str], int], opening: Opening, lin
     if before != line:
         told = f"the same person, occupation and level as in line {before}"
         raise RowRefused([RowError(field="", rule=SAME_ROW_RULE, message=told)])
-
-
-def _code(value: str | float | bool | None) -> str | int | float | bool | None:
-    """The value, where it can be nothing but a code or a figure."""
-    written = str(value)
-    if not _CODE.fullmatch(written) or sum(map(str.isdigit, written)) > _MOST_DIGITS:
-        return None
-    return value if without_personal_numbers_in(value) == value else None

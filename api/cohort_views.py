@@ -1,21 +1,17 @@
 """What is sent and shown of cohorts."""
 
-import csv
-import io
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.cohort_file import CSV
 from api.cohort_rows import column_of
+from api.csv_files import CSV
 from api.opening import AskedJourney
+from api.row_errors import ShownRowError
 from domain.commands import Actor
 from domain.model import Text
 from store.cohorts import CohortState, CohortView, RowOutcome, RowView
-
-_STARTS_A_FORMULA = ("=", "+", "-", "@")
 
 
 class AskedCohort(BaseModel):
@@ -79,19 +75,6 @@ class Cohorts(BaseModel):
     next_cursor: str | None
 
 
-class ShownRowError(BaseModel):
-    """One thing wrong with a row; `field` is the column of a CSV file, the path in JSON.
-
-    The value is left out where it could be personal.
-    """
-
-    line: int
-    field: str
-    rule: str
-    message: str
-    value: str | int | float | bool | None = None
-
-
 class Row(BaseModel):
     """What became of a row; the header of a CSV file is line 1, in JSON the first row is."""
 
@@ -135,20 +118,3 @@ def row_of(form: str, view: RowView) -> Row:
         for error in view.errors
     ]
     return Row(**view.model_dump(exclude={"errors"}), errors=errors)
-
-
-def table_of_errors(rows: Iterable[Row]) -> str:
-    """All errors of some rows as CSV, made safe for spreadsheets."""
-    written = io.StringIO()
-    table = csv.writer(written)
-    table.writerow(("line", "field", "rule", "message", "value"))
-    for row in rows:
-        for error in row.errors:
-            value = "" if error.value is None else str(error.value)
-            table.writerow((error.line, error.field, error.rule, error.message, _inert(value)))
-    return written.getvalue()
-
-
-def _inert(value: str) -> str:
-    """The value so that no spreadsheet takes it for a formula."""
-    return f"'{value}" if value.startswith(_STARTS_A_FORMULA) else value

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.bodies import OptionalJsonObject, parse, read_bounded
-from api.cohort_file import CSV, JSON, CohortFile, read_csv, read_rows
+from api.cohort_file import JSON, CohortFile, read_csv, read_rows
 from api.cohort_rows import check_rows
 from api.cohort_views import (
     AskedCohort,
@@ -20,8 +20,8 @@ from api.cohort_views import (
     RowsQuery,
     cohort_of,
     row_of,
-    table_of_errors,
 )
+from api.csv_files import CSV, wants_csv
 from api.database import transaction
 from api.dependencies import ApiDependencies, Deps, Reader, Staff
 from api.once import Answer, fingerprint_of, write_once
@@ -29,6 +29,7 @@ from api.openapi import takes
 from api.paths import NO_SUCH_COHORT, CohortId, IdempotencyKey
 from api.problems import FieldError, NotFound, Unprocessable, UnsupportedMedia, documented
 from api.request_log import note
+from api.row_errors import table_of_errors
 from api.tokens import Caller
 from domain.commands import Role
 from domain.masking import without_personal_numbers
@@ -167,9 +168,11 @@ async def show_rows(
     """By line. With `Accept: text/csv`, a table of all that is wrong with all refused rows."""
     async with transaction(deps.engine, deps.limits.database_answer) as connection:
         cohort = await _in_scope(connection, caller, cohort_id)
-        if _wants_table(accept):
+        if wants_csv(accept):
             refused = await _all_refused(connection, cohort)
-            return Response(table_of_errors(refused), media_type=CSV)
+            return Response(
+                table_of_errors(error for row in refused for error in row.errors), media_type=CSV
+            )
         try:
             page = await list_rows(connection, cohort_id, query.outcome, query.limit, query.cursor)
         except BadCursor:
@@ -269,11 +272,6 @@ async def _audit(
         connection,
         AuditLine(action=action, by=caller.actor, about=cohort.cohort_id, detail=detail),
     )
-
-
-def _wants_table(accept: str) -> bool:
-    kinds = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
-    return CSV in kinds and JSON not in kinds
 
 
 def _bad_cursor() -> Unprocessable:

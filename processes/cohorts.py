@@ -16,10 +16,11 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api.cohort_rows import RowRefused, opening_of_row, row_errors
+from api.cohort_rows import FORM_RULE, RowRefused, opening_of_row
 from api.database import transaction
 from api.opening import open_asked
 from api.problems import Problem, Unavailable
+from api.row_errors import row_errors
 from api.tokens import Caller
 from domain.catalog import Catalog
 from domain.commands import Role
@@ -178,6 +179,6 @@ class CohortOpener:
         except Problem as problem:
             if problem.retryable:
                 raise
-            await row_refused(connection, row.lease, row_errors(problem.errors), now)
+            await row_refused(connection, row.lease, row_errors(problem.errors, FORM_RULE), now)
         else:
             await row_opened(connection, row.lease, journey_id, now)

@@ -11,8 +11,9 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.commands import Actor
-from store.cohorts import ERRORS, RowError, RowOutcome, about
+from store.cohorts import RowOutcome, about
 from store.intake_tables import TO_DELIVER, TO_FOLD, UNSORTED
+from store.row_errors import ERRORS, RowError
 from store.tables import MOMENT
 from store.vault import Vault
 

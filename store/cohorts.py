@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 import orjson
-from pydantic import JsonValue, TypeAdapter
+from pydantic import JsonValue
 from sqlalchemy import (
     ColumnElement,
     Integer,
@@ -29,6 +29,7 @@ from store.caseload import Scope
 from store.cohort_tables import cohort_rows, cohorts
 from store.ids import new_id
 from store.pages import BadCursor, Page, cursor_of, key_of
+from store.row_errors import ERRORS, RowError
 from store.tables import journeys
 from store.vault import Vault
 
@@ -48,18 +49,6 @@ class CohortState(StrEnum):
     RECEIVED = "received"
     OPENING = "opening"
     DONE = "done"
-
-
-class RowError(Word):
-    """One thing wrong with a row: in which field, by which rule, in words, with which value.
-
-    Holds no personal data: the value is left out where it could be.
-    """
-
-    field: str
-    rule: str
-    message: str
-    value: str | int | float | bool | None = None
 
 
 class CheckedRow(Word):
@@ -111,7 +100,6 @@ class RowView(Word):
     errors: tuple[RowError, ...]
 
 
-ERRORS = TypeAdapter(tuple[RowError, ...])
 _COLUMNS = [column for column in cohorts.c if column.name != "file_hash"]
 _COHORT = select(*_COLUMNS)
 _KEEP = (

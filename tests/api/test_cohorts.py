@@ -294,7 +294,7 @@ async def test_a_row_of_another_length_is_refused_by_itself(caseworker: httpx.As
 
     assert (cohort["waiting"], cohort["refused"]) == (1, 1)
     [error] = await errors_of(caseworker, cohort)
-    assert (error["line"], error["rule"]) == (3, "cohort.cells")
+    assert (error["line"], error["rule"]) == (3, "file.cells")
     assert "2 cells" in error["message"]
 
 
