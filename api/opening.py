@@ -16,6 +16,7 @@ from pydantic import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.identity import id_number_error
+from api.paths import NO_SUCH_PERSON
 from api.problems import (
     FieldError,
     JourneyAlreadyOpen,
@@ -35,7 +36,7 @@ from policies.loader import Policies
 from store.audit import AuditAction, AuditLine, append
 from store.caseload import Scope, find_case
 from store.openings import AlreadyOpen, Opening, open_journey
-from store.persons import PersonDetails, UnknownPerson
+from store.persons import PersonDetails, UnknownPerson, is_of_region
 from store.planning import NoRegistry
 from store.vault import Vault
 
@@ -205,8 +206,11 @@ async def open_asked(  # noqa: PLR0917 (for whom, by whom, when, on what occasio
 
     Raises:
         JourneyAlreadyOpen: naming the first one where it lies in the caller's region.
-        Unprocessable: there is no such person, or no registry for her home.
+        Unprocessable: there is no such person in the caller's region, or no registry for her home.
     """
+    known_as = opening.person_ref
+    if known_as is not None and not await is_of_region(connection, caller.region, known_as):
+        raise _wrong("person_ref", NO_SUCH_PERSON, "opening.known_person")
     try:
         journey_id = await open_journey(connection, vault, opening, now)
     except AlreadyOpen as first:
@@ -218,7 +222,7 @@ async def open_asked(  # noqa: PLR0917 (for whom, by whom, when, on what occasio
             told, errors=[wrong], rule=ONE_OPEN_JOURNEY, journey_id=named
         ) from None
     except UnknownPerson:
-        raise _wrong("person_ref", "there is no such person", "opening.known_person") from None
+        raise _wrong("person_ref", NO_SUCH_PERSON, "opening.known_person") from None
     except NoRegistry:
         told = "no registry decides eligibility in this region"
         raise _wrong("home_region", told, "opening.registry") from None

@@ -214,6 +214,12 @@ _PERSONS = (
     )
 )
 _ONE = _PERSONS.where(persons.c.person_ref == bindparam("known_as"))
+_KNOWN = select(
+    exists().where(
+        journeys.c.person_ref == bindparam("known_as"),
+        func.starts_with(journeys.c.home_region, bindparam("region")),
+    )
+)
 _BY_ID = _PERSONS.where(persons.c.id_lookup == bindparam("id_lookup"))
 _BY_PHONE = (
     _PERSONS.where(persons.c.phone_lookup == bindparam("phone_lookup"))
@@ -228,6 +234,11 @@ async def find_person(
     """A person who has or had a journey whose home lies in `region`; None for any other."""
     row = (await connection.execute(_ONE, {"known_as": person_ref, "region": region})).one_or_none()
     return await _person(vault, row) if row is not None else None
+
+
+async def is_of_region(connection: AsyncConnection, region: str, person_ref: str) -> bool:
+    """Whether she has or had a journey whose home lies in `region`."""
+    return bool(await connection.scalar(_KNOWN, {"known_as": person_ref, "region": region}))
 
 
 async def find_by_id_number(
