@@ -4,7 +4,7 @@ import secrets
 import time
 from typing import Literal
 
-Prefix = Literal["jn", "pr", "rc", "co", "pk", "qd", "tk"]
+Prefix = Literal["jn", "pr", "rc", "co", "ef", "pk", "qd", "tk"]
 
 
 def new_id(prefix: Prefix) -> str:

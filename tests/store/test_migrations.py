@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from store import (
     audit_tables,
     cohort_tables,
+    event_file_tables,
     intake_tables,
     migrations,
     partner_tables,
@@ -45,6 +46,7 @@ async def test_they_build_the_tables_that_the_code_knows(empty_database: str) ->
     assert quarantine_tables.tasks.metadata is metadata
     assert persons.metadata is metadata
     assert cohort_tables.cohorts.metadata is metadata
+    assert event_file_tables.event_files.metadata is metadata
     assert partner_tables.partner_keys.metadata is metadata
     assert await migrations.current(empty_database) is None
     await migrations.upgrade(empty_database)
