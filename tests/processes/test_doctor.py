@@ -15,7 +15,7 @@ from processes.embedded.ownership import FolderOwnership
 from processes.embedded.ports import free_port
 from processes.local_issuer import LocalIssuer
 from processes.settings import Settings, load_settings
-from tests.servers import Addresses
+from tests.servers import Addresses, Sweeper
 
 Told = dict[str, Finding]
 
@@ -94,8 +94,9 @@ async def test_a_policy_with_a_wrong_key_is_told_with_its_place(tmp_path: Path) 
 
 
 async def test_a_migrated_database_and_a_prepared_namespace_are_fine(
-    elsewhere: dict[str, str], temporal_elsewhere: None, temporal_client: object
+    elsewhere: dict[str, str], temporal_elsewhere: None, temporal_client: object, sweeper: Sweeper
 ) -> None:
+    await sweeper.sweep()
     findings = await told(**elsewhere)
     assert findings["PostgreSQL"].status is Status.FINE
     assert findings["Temporal"].status is Status.FINE
