@@ -6,7 +6,7 @@ WORKERS ?= 2
 SEEDS ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test test-long faults lint format bench docs lock clean
+.PHONY: help up demo test test-long faults lint format fuzz bench docs lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ lint: $(VENV)/.ready ## format, lint, types, import contracts, workflow rules
 format: $(VENV)/.ready ## put the code into shape
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+fuzz: $(VENV)/.ready ## generated requests, 200 an operation, as everybody (FUZZ_SEED=n)
+	@$(BIN)/pytest -m slow tests/fuzz
 
 bench: $(VENV)/.ready ## the benchmarks, each a ratio measured in one run
 	@$(BIN)/python -m bench
