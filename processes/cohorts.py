@@ -4,8 +4,8 @@ A row is leased, then opened and settled in one transaction: a crash leaves it a
 taken up again when its lease is over. Two relays share the rows out.
 
 Running journeys go first. While many events wait to be carried, or many starts, no row is opened
-for a while, so that a single opening never queues behind thousands. And only a few journeys begin
-at a time: where workers are busy, a beginner is slow to write its first line, and the next waits.
+for a while, so that a single opening never queues behind thousands. And one journey begins at a
+time: where workers are busy, a beginner is slow to write its first line, and the next one waits.
 """
 
 import asyncio
@@ -85,7 +85,7 @@ class CohortPace:
     lease: timedelta = timedelta(seconds=30)
     poll: timedelta = timedelta(seconds=0.5)
     gives_way: timedelta = timedelta(seconds=2)
-    beginners: int = 2
+    beginners: int = 1
 
 
 class CohortOpener:
