@@ -72,7 +72,7 @@ async def test_calls_to_a_paused_center_wait_over_restarts_and_go_after_its_resu
         await until_held(house, calls=0, events=0)
 
 
-async def test_events_of_a_paused_center_are_kept_and_delivered_in_order_after_its_resume(
+async def test_events_of_a_paused_center_are_kept_and_delivered_after_its_resume(
     house: House,
 ) -> None:
     async with house.workers_running():
