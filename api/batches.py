@@ -208,5 +208,5 @@ def _answer(door: Door, known: Genuine, items: list[BatchItem]) -> Response:
         answer.model_dump_json(exclude_none=True),
         status_code=202 if answer.kept else 200,
         media_type="application/json",
-        background=door.after(known),
+        background=door.after(known, kept=False),
     )

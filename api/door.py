@@ -6,11 +6,9 @@ noted as used.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from datetime import datetime, timedelta
 
 import structlog
-from fastapi import Depends, Request
 from starlette.background import BackgroundTask
 
 from api.database import statement
@@ -19,6 +17,7 @@ from api.metrics import Metrics
 from api.partner_book import PartnerBook, Sender
 from api.problems import EventIdReused, NotGenuine, TooManyRequests, Unavailable
 from api.rates import Rates
+from api.relay_hints import RelayHints
 from api.signatures import REFUSED, SignatureHeaders, is_fresh, signer
 from domain.commands import Actor, Role
 from store.audit import AuditAction, AuditLine
@@ -56,6 +55,9 @@ class Door:
             monotonic=deps.monotonic,
         )
         self._rates = Rates(deps.limits.partner_events_per_second, monotonic=deps.monotonic)
+        self._hints = RelayHints(
+            self.single, within=deps.limits.database_answer, monotonic=deps.monotonic
+        )
         self._noted: dict[str, datetime] = {}
 
     async def genuine(
@@ -91,14 +93,22 @@ class Door:
         if wait:
             raise TooManyRequests("you send more events than agreed", wait=wait)
 
-    def after(self, known: Genuine) -> BackgroundTask | None:
-        """What is done once the answer is out: noting that the key was used, now and then."""
+    def after(self, known: Genuine, *, kept: bool) -> BackgroundTask:
+        """What is done once the answer is out: a hint to the relay, a note that the key was used.
+
+        Args:
+            kept: whether something new waits for the relay.
+        """
+        return BackgroundTask(self._afterwards, known.key.key_id, kept)
+
+    async def _afterwards(self, key_id: str, kept: bool) -> None:
         now = self.deps.clock()
-        noted = self._noted.get(known.key.key_id, datetime.min.replace(tzinfo=UTC))
-        if now - noted < KEY_NOTED_EVERY:
-            return None
-        self._noted[known.key.key_id] = now
-        return BackgroundTask(self._note_use, known.key.key_id, now)
+        noted = self._noted.get(key_id)
+        if noted is None or now - noted >= KEY_NOTED_EVERY:
+            self._noted[key_id] = now
+            await self._note_use(key_id, now)
+        if kept:
+            await self._hints.give()
 
     async def _note_use(self, key_id: str, at: datetime) -> None:
         try:
@@ -138,11 +148,3 @@ def _signed(
 ) -> Genuine | None:
     key = signer(headers, body, sender.keys) if sender else None
     return Genuine(source, sender, key) if sender and key else None
-
-
-async def _door(request: Request) -> Door:
-    door: Door = request.app.state.door
-    return door
-
-
-AtTheDoor = Annotated[Door, Depends(_door)]

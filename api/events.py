@@ -12,10 +12,10 @@ from pydantic import BaseModel, JsonValue
 from api.arrivals import arrival_of
 from api.batches import BatchAnswer, receive_batch
 from api.binary_events import binary_event, is_binary, must_bind
-from api.bodies import media_of, must_be_keepable, parse_json, read_bounded
+from api.bodies import media_of, read_bounded, read_json
 from api.cloud_events import BATCH_MEDIA_TYPE, MEDIA_TYPE, Attributes, attributes
 from api.database import statement
-from api.door import AtTheDoor, Door, Genuine
+from api.door import Door, Genuine
 from api.openapi import event_bodies, signature_parameters
 from api.problems import MalformedBody, TypeNotPermitted, UnsupportedMedia, documented
 from api.request_log import note
@@ -51,11 +51,12 @@ class EventAnswer(BaseModel):
     summary="Report events (CloudEvents 1.0 in structured, binary or batch mode, signed)",
     openapi_extra=event_bodies() | {"parameters": signature_parameters()},
 )
-async def receive_events(request: Request, door: AtTheDoor) -> Response:
+async def receive_events(request: Request) -> Response:
     """Keep one event or a batch: verified, stored, committed, then acknowledged.
 
     A well-signed event that does not fit its schema is kept too, in quarantine, with the reason.
     """
+    door: Door = request.app.state.door
     media = media_of(request)
     if media == BATCH_MEDIA_TYPE:
         return await receive_batch(request, door)
@@ -81,17 +82,15 @@ def _event(
 ) -> tuple[dict[str, JsonValue], bytes]:
     """The event as in structured mode, and how it is kept."""
     if media == MEDIA_TYPE:
-        event = parse_json(body)
+        event = read_json(body)
         if not isinstance(event, dict):
             raise MalformedBody("the body must be a JSON object")
-        must_be_keepable(event)
         return event, body
     if media != "application/json" or not is_binary(request.headers):
         raise UnsupportedMedia(
             f"send {MEDIA_TYPE}, {BATCH_MEDIA_TYPE}, or application/json with ce- headers"
         )
-    data = parse_json(body) if body else None
-    must_be_keepable(data)
+    data = read_json(body) if body else None
     event = binary_event(request.headers, data, request.headers["content-type"])
     must_bind(headers, event)
     return event, orjson.dumps({**event, "data": orjson.Fragment(body or b"null")})
@@ -122,5 +121,5 @@ def _answer(door: Door, known: Genuine, kept: Received) -> Response:
         answer.model_dump_json(exclude_none=True),
         status_code=200 if kept.repeat else 202,
         media_type="application/json",
-        background=door.after(known),
+        background=door.after(known, kept=not kept.repeat),
     )
