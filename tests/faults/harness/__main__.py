@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import signal
 import sys
 import time
 from dataclasses import asdict, dataclass, replace
@@ -112,6 +113,7 @@ def main() -> None:
     asked.add_argument("--share", type=float, default=1.0, help="of all sizes beside the seeds")
     asked.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="default: all")
     given = asked.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # cleans up
     report = asyncio.run(run(given))
     report.show()
     sys.exit(0 if report.good else 1)

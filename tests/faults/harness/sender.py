@@ -13,6 +13,8 @@ from typing import Any
 
 import httpx
 
+from api.commands import JOURNEY_CLOSED
+
 MEDIA_TYPE = "application/cloudevents+json"
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
 """Seconds between two tries of one event."""
@@ -76,6 +78,7 @@ class Door:
     refused: int = 0
     acknowledged: list[Acknowledgment] = field(default_factory=list)
     answers: Counter[int] = field(default_factory=Counter)
+    answered_too_late: int = 0
     last_sent_at: float = 0.0
     _gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
@@ -121,25 +124,34 @@ class Door:
     async def order(self, path: str, body: dict[str, Any], key: str) -> dict[str, Any]:
         """A caseworker's write, under one Idempotency-Key until it is done.
 
+        A command whose answer was lost, and which ended the journey, is refused when it is asked
+        again, for the journey is closed: counted in `answered_too_late`, and done all the same.
+
         Raises:
             Refused: it is refused for good.
         """
         token = self.tokens[zlib.crc32(key.encode()) % len(self.tokens)]
         headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": key}
-        pause = FIRST_PAUSE
+        pause, unanswered = FIRST_PAUSE, False
         while True:
             try:
                 async with self._gate:
                     answer = await self.http.post(path, json=body, headers=headers)
             except httpx.HTTPError:
                 self.answers[0] += 1
+                unanswered = True
             else:
                 self.answers[answer.status_code] += 1
                 if answer.is_success:
                     done: dict[str, Any] = answer.json()
                     return done
-                if not _again(answer.status_code):
+                told: dict[str, Any] = answer.json()
+                if unanswered and told.get("rule") == JOURNEY_CLOSED:
+                    self.answered_too_late += 1
+                    return told
+                if not told.get("retryable"):
                     raise Refused(f"POST {path}: {answer.status_code} {answer.text}")
+                unanswered = unanswered or answer.status_code >= 500
             await asyncio.sleep(pause)
             pause = min(LONGEST_PAUSE, pause * 2)
 

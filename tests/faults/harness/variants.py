@@ -180,12 +180,18 @@ def _assessed() -> Iterator[Step]:
 
 
 def _after_close(*abouts: About) -> Iterator[Step]:
-    """What comes once the journey has ended, and changes nothing."""
+    """What comes once the journey has ended, and changes nothing.
+
+    Each is late in the journey's last state already. An end can be read before the engine has
+    kept it, and where the worker is killed in that moment, the journey meets them before it.
+    """
     told: dict[Service, tuple[EventType, dict[str, Any]]] = {
         "enrollment": (EventType.TRAINING_SUSPENDED, {"reason": "too late"}),
-        "exam": (EventType.ASSESSMENT_VOIDED, {"component": "theory", "reason": "too late"}),
         "placement": (EventType.REFERRAL_DECLINED, {"reason": "too late"}),
-        "registry": (EventType.ELIGIBILITY_DECIDED, {"outcome": "eligible"}),
+        "registry": (
+            EventType.ELIGIBILITY_DECIDED,
+            {"outcome": "eligible", "rule_ids": ["too-late"]},
+        ),
     }
     for service, number in abouts:
         kind, data = told[service]
@@ -220,7 +226,7 @@ def _retraining() -> Iterator[Step]:
 def _exhausted() -> Iterator[Step]:
     yield from (*_need(), *_training(), *_sitting(1, 1, theory=50, practical=75))
     yield from (*_sitting(2, 2, theory=55), *_training(2), *_sitting(3, 3, theory=58))
-    yield from _after_close(("exam", 3), ("registry", 1))
+    yield from _after_close(("enrollment", 2), ("registry", 1))
 
 
 def _offer_declined() -> Iterator[Step]:
@@ -325,7 +331,7 @@ def _in_service() -> Iterator[Step]:
     yield from (*_need(), *_training(), *_assessed())
     data = {"old_level": "junior", "new_level": LEVEL, "wage_after": 7200}
     yield Fact("promotion", EventType.PROMOTION_CONFIRMED, None, data, "employer")
-    yield from _after_close(("exam", 1))
+    yield from _after_close(("enrollment", 1))
 
 
 def _recognition_only() -> Iterator[Step]:
