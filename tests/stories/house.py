@@ -17,7 +17,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from api.app import create_app
-from api.dependencies import ApiDependencies
+from api.dependencies import ApiDependencies, Limits
 from api.journeys_client import TemporalJourneys
 from api.tokens import TokenVerifier
 from domain.addresses import workflow_id_of
@@ -46,6 +46,8 @@ from tests.stories.trainee import Trainee
 from tests.vault import VAULT
 
 COHORTS_AT_ONCE = CohortPace(rows_per_second=100, beginners=1000)
+ASKED_PER_SECOND = 2000.0
+"""One caseworker looks at every trainee of a story again and again."""
 COMMAND_ANSWERED_WITHIN = timedelta(seconds=2)
 """How long the door waits for a journey, so that an outage of Temporal is seen soon."""
 Address = Callable[[Service, str], str]
@@ -233,6 +235,7 @@ async def a_house(
                 policies=load_policies(policies_folder, catalog),
                 tokens=TokenVerifier(issuer.key_set, issuer=issuer.name),
                 vault=VAULT,
+                limits=Limits(caller_requests_per_second=ASKED_PER_SECOND),
             )
         )
         door_url = await stack.enter_async_context(serving(door))
