@@ -7,12 +7,15 @@ noted as used.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Annotated
 
 import structlog
+from fastapi import Depends, Request
 from starlette.background import BackgroundTask
 
 from api.database import statement
 from api.dependencies import ApiDependencies
+from api.keeping import Keeping
 from api.metrics import Metrics
 from api.partner_book import PartnerBook, Sender
 from api.problems import EventIdReused, NotGenuine, TooManyRequests, Unavailable
@@ -55,6 +58,7 @@ class Door:
             monotonic=deps.monotonic,
         )
         self._rates = Rates(deps.limits.partner_events_per_second, monotonic=deps.monotonic)
+        self.keeping = Keeping(self.single, deps)
         self._hints = RelayHints(
             self.single, within=deps.limits.database_answer, monotonic=deps.monotonic
         )
@@ -148,3 +152,12 @@ def _signed(
 ) -> Genuine | None:
     key = signer(headers, body, sender.keys) if sender else None
     return Genuine(source, sender, key) if sender and key else None
+
+
+async def _door(request: Request) -> Door:
+    door: Door = request.app.state.door
+    return door
+
+
+AtTheDoor = Annotated[Door, Depends(_door)]
+"""The door, for routes that are not in a hurry."""
