@@ -4,6 +4,7 @@ One for each app. It remembers partners' keys for seconds, their rates, and when
 noted as used.
 """
 
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,6 +30,9 @@ from store.registry import PartnerKey, keys_used
 
 KEY_NOTED_EVERY = timedelta(seconds=5)
 """How exactly the registry knows when a key was last used."""
+
+_NOBODYS = (PartnerKey("nobody", secrets.token_bytes(32)),)
+"""Tried where a source has no key, so that the time of a refusal doesn't tell which sources exist."""
 
 _log = structlog.get_logger("journeyman.api")
 
@@ -150,8 +154,9 @@ class Door:
 def _signed(
     source: str, sender: Sender | None, headers: SignatureHeaders, body: bytes
 ) -> Genuine | None:
-    key = signer(headers, body, sender.keys) if sender else None
-    return Genuine(source, sender, key) if sender and key else None
+    keys = sender.keys if sender else ()
+    key = signer(headers, body, keys or _NOBODYS)
+    return Genuine(source, sender, key) if sender and keys and key else None
 
 
 async def _door(request: Request) -> Door:

@@ -22,7 +22,7 @@ from api.request_log import note
 from api.signatures import SignatureHeaders, signature_headers
 from domain.journal import ReceiptStatus
 from store.audit import append
-from store.inbox import Arrival, Received, Variant, receive
+from store.inbox import Arrival, Received, Variant
 
 router = APIRouter(tags=["partners"])
 
@@ -68,8 +68,7 @@ async def receive_events(request: Request) -> Response:
     note(event_id=about.id, partner=known.sender.partner)
     door.let_in(known.sender, 1)
     arrival = await _arrival(door, known, event, about, raw)
-    async with statement(door.single, door.deps.limits.database_answer) as connection:
-        kept = await receive(connection, door.deps.vault, arrival, door.deps.clock())
+    kept = await door.keeping.keep(arrival)
     note(receipt=kept.receipt)
     if isinstance(kept, Variant):
         raise door.variant(known.sender, kept)

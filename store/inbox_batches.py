@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeEngine
 
 from domain.commands import Role
-from store.inbox import Arrival, Received, Variant, line_of, outcome_of
+from store.inbox import Arrival, Received, Variant, hint, line_of, outcome_of
 from store.tables import MOMENT
 from store.vault import Vault
 
@@ -113,16 +113,28 @@ _KEEP_AGAIN = text(
     FROM given
     """
 ).bindparams(*(bindparam(name, type_=ARRAY(type_)) for name, type_ in _AGAIN.items()))
-_NOTIFY = text("SELECT pg_notify('intake', '')")
 
 
 async def receive_all(
     connection: AsyncConnection, vault: Vault, arrivals: Sequence[Arrival], now: datetime
 ) -> tuple[Received | Variant, ...]:
-    """Take up to 1,000 events in, in the caller's transaction, with a line each in the audit log.
+    """Take up to 1,000 events in, in the caller's transaction, with a hint to the relay.
 
     Each outcome is what `receive` would have answered, one event after the other: the same event
-    again within the batch is a repeat of the first, another one under its id a variant.
+    again within the batch is a repeat of the first, another one under its id a variant. Each has a
+    line in the audit log.
+    """
+    taken = await take_all(connection, vault, arrivals, now)
+    await hint(connection)
+    return taken
+
+
+async def take_all(
+    connection: AsyncConnection, vault: Vault, arrivals: Sequence[Arrival], now: datetime
+) -> tuple[Received | Variant, ...]:
+    """The same without a hint; the connection may also commit each statement by itself.
+
+    Each event is then kept with its audit line in one statement, those that are new in the first.
     """
     lines = [line_of(vault, arrival, now) for arrival in arrivals]
     heads: dict[tuple[str, str], Mapping[str, Any]] = {}
@@ -136,7 +148,6 @@ async def receive_all(
     fresh = {row.receipt for row in inserted}
     later = [line for line in lines if line["receipt"] not in fresh]
     firsts = await _keep_again(connection, later, now) if later else {}
-    await connection.execute(_NOTIFY)
     return tuple(outcome_of(line, *firsts.get(line["receipt"], (None, False))) for line in lines)
 
 
