@@ -8,7 +8,9 @@ from api import (
     cases,
     cohorts,
     commands,
+    event_files,
     events,
+    file_mappings,
     health,
     journeys,
     openapi,
@@ -33,6 +35,7 @@ from api.partner_views import ASKED_OF_PARTNERS
 from api.persons import AskedErasing, AskedReveal, AskedSearch
 from api.request_log import RequestLog
 from domain.commands import COMMANDS
+from domain.file_mappings import FileMapping
 
 DESCRIPTION = (
     "Carries each trainee of a public vocational-training program from a job need to a job: "
@@ -57,6 +60,7 @@ def create_app(deps: ApiDependencies) -> FastAPI:
     for room in (
         asyncapi,
         events,
+        event_files,
         receipts,
         quarantine,
         tasks,
@@ -68,6 +72,7 @@ def create_app(deps: ApiDependencies) -> FastAPI:
         partners,
         partner_keys,
         partner_pauses,
+        file_mappings,
         audit,
         health,
     ):
@@ -87,6 +92,7 @@ def create_app(deps: ApiDependencies) -> FastAPI:
             AskedRelease,
             AskedRejection,
             *ASKED_OF_PARTNERS,
+            FileMapping,
             CloudEvent,
             *COMMANDS,
         ),

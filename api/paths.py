@@ -25,11 +25,18 @@ NO_SUCH_PARTNER = "there is no such partner"
 
 NO_SUCH_KEY = "there is no such key"
 
+NO_SUCH_FILE = "there is no such file"
+"""The same words for an id that does not exist and for another partner's file."""
+
+NO_SUCH_MAPPING = "there is no such mapping"
+
 _JOURNEY_ID = re.compile(r"jn_[0-9a-f]{32}")
 _PERSON_REF = re.compile(r"pr_[0-9a-f]{32}")
 _COHORT_ID = re.compile(r"co_[0-9a-f]{32}")
 _RECEIPT = re.compile(r"rc_[0-9a-f]{32}")
 _PARTNER_ID = re.compile(r"[\x21-\x7e]{1,120}")
+_FILE_ID = re.compile(r"ef_[0-9a-f]{32}")
+_MAPPING = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _KEY_ID = re.compile(r"pk_[0-9a-f]{32}")
 _EVENT_ID = re.compile(r"[\x21-\x7e]{1,120}")
 
@@ -90,12 +97,32 @@ async def _key_id(
     return key_id
 
 
+async def _file_id(
+    file_id: Annotated[str, Path(description="The file's id, `ef_` and 32 hex digits")],
+) -> str:
+    if not _FILE_ID.fullmatch(file_id):
+        raise NotFound(NO_SUCH_FILE)
+    return file_id
+
+
+async def _mapping_name(
+    name: Annotated[
+        str, Path(description="The kind of file: up to 40 of a-z, 0-9, - and _, a letter first")
+    ],
+) -> str:
+    if not _MAPPING.fullmatch(name):
+        raise NotFound(NO_SUCH_MAPPING)
+    return name
+
+
 JourneyId = Annotated[str, Depends(_journey_id)]
 CohortId = Annotated[str, Depends(_cohort_id)]
 PersonRef = Annotated[str, Depends(_person_ref)]
 ReceiptId = Annotated[str, Depends(_receipt_id)]
 PartnerId = Annotated[str, Depends(_partner_id)]
 KeyId = Annotated[str, Depends(_key_id)]
+EventFileId = Annotated[str, Depends(_file_id)]
+MappingName = Annotated[str, Depends(_mapping_name)]
 EventId = Annotated[str, Depends(_event_id)]
 
 

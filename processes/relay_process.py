@@ -10,6 +10,7 @@ from policies.loader import load_catalog, load_policies
 from processes.audit_seals import AuditSealer
 from processes.cohorts import CohortOpener, CohortPace, OpeningRules
 from processes.embedded.ports import LOOPBACK, require_free
+from processes.event_files import EventFileReader, FilePace
 from processes.purging import purge_keys
 from processes.relay import Relay
 from processes.relay_pace import Pace
@@ -23,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 
 async def run_relay(settings: Settings, stop: asyncio.Event) -> None:
-    """Carry events and starts, and open the journeys of cohorts, until told to stop.
+    """Carry events and starts, open the journeys of cohorts, read files, until told to stop.
 
     What is in hand then is finished first.
 
@@ -56,11 +57,17 @@ async def run_relay(settings: Settings, stop: asyncio.Event) -> None:
             lease=timedelta(seconds=settings.relay_lease),
             poll=timedelta(seconds=settings.relay_poll),
         )
+        file_pace = FilePace(
+            lease=timedelta(seconds=settings.relay_lease),
+            poll=timedelta(seconds=settings.relay_poll),
+        )
+        files = EventFileReader(engine, vault, settings.event_data_bytes, file_pace)
         unknown_for = timedelta(days=settings.unknown_subject_days)
         log.info("relay_ready")
         async with asyncio.TaskGroup() as loops:
             loops.create_task(Relay(engine, client, vault, pace).run(stop))
             loops.create_task(CohortOpener(engine, vault, rules, cohort_pace).run(stop))
+            loops.create_task(files.run(stop))
             loops.create_task(purge_keys(engine, stop))
             loops.create_task(TaskSweep(engine, unknown_for).run(stop))
             loops.create_task(AuditSealer(engine, vault).run(stop))

@@ -47,6 +47,8 @@ COHORT = "/v1/cohorts/{cohort_id}"
 KEPT = "/v1/quarantine/{receipt}"
 PERSON = "/v1/persons/{person_ref}"
 PARTNER = "/v1/partners/{partner_id}"
+FILE = "/v1/event-files/{file_id}"
+MAPPING = f"{PARTNER}/file-mappings/{{name}}"
 PARTNER_KEY = f"{PARTNER}/keys/{{key_id}}"
 OF_SUPERVISORS = frozenset({"choose"})
 """Commands that only a supervisor gives."""
@@ -60,6 +62,10 @@ TABLE: dict[Operation, Rule] = {
     ("GET", "/v1/events"): Rule(Reach.OWN_ROLE, STAFF | PARTNERS),
     ("GET", "/v1/events/counts"): Rule(Reach.OWN_ROLE, STAFF | PARTNERS),
     ("GET", "/v1/events/{event_id}"): Rule(Reach.SENDER, STAFF | PARTNERS),
+    ("POST", "/v1/event-files"): Rule(Reach.SIGNED),
+    ("GET", "/v1/event-files"): Rule(Reach.OWN_ROLE, PARTNERS),
+    ("GET", FILE): Rule(Reach.SENDER, PARTNERS),
+    ("GET", f"{FILE}/rows"): Rule(Reach.SENDER, PARTNERS),
     ("POST", "/v1/journeys"): Rule(Reach.OWN_ROLE, STAFF),
     ("GET", "/v1/journeys"): Rule(Reach.OWN_ROLE, READERS),
     ("GET", JOURNEY): Rule(Reach.REGION, READERS),
@@ -86,6 +92,10 @@ TABLE: dict[Operation, Rule] = {
     ("POST", f"{PARTNER_KEY}/revoke"): Rule(Reach.REGION, OPERATORS),
     ("POST", f"{PARTNER}/pause"): Rule(Reach.REGION, OPERATORS),
     ("POST", f"{PARTNER}/resume"): Rule(Reach.REGION, OPERATORS),
+    ("GET", f"{PARTNER}/file-mappings"): Rule(Reach.REGION, OPERATORS),
+    ("GET", MAPPING): Rule(Reach.REGION, OPERATORS),
+    ("PUT", MAPPING): Rule(Reach.REGION, OPERATORS),
+    ("DELETE", MAPPING): Rule(Reach.REGION, OPERATORS),
     ("POST", "/v1/persons/find"): Rule(Reach.OWN_ROLE, STAFF),
     ("GET", PERSON): Rule(Reach.REGION, READERS),
     ("POST", f"{PERSON}/reveal"): Rule(Reach.REGION, STAFF),
