@@ -99,7 +99,7 @@ _PUT_BACK = text(
     """
     UPDATE cohort_rows
     SET attempts = attempts + 1,
-        leased_until = clock_timestamp() + least(:first * power(2, attempts), :longest)
+        leased_until = clock_timestamp() + least(:first * power(2, least(attempts, 20)), :longest)
     FROM unnest(:cohorts, :lines, :tokens) AS held(cohort_id, line, token)
     WHERE cohort_rows.cohort_id = held.cohort_id AND cohort_rows.line = held.line
         AND cohort_rows.token = held.token AND outcome = 'waiting'

@@ -131,6 +131,18 @@ async def test_a_row_put_back_waits_longer_each_time(
     assert pauses == [10, 20, 40, 60]
 
 
+async def test_a_row_that_keeps_failing_is_put_back_all_the_same(
+    store: AsyncEngine, single: AsyncConnection
+) -> None:
+    await sent(store, good_rows(1))
+    await single.execute(text("UPDATE cohort_rows SET attempts = 2000"))
+    leases = await lease_rows(single, 1, LEASE)
+
+    await put_back_rows(single, leases, timedelta(seconds=5), timedelta(minutes=10))
+
+    assert await single.scalar(text("SELECT attempts FROM cohort_rows")) == 2001
+
+
 async def test_what_is_canceled_is_no_longer_leased(
     store: AsyncEngine, single: AsyncConnection
 ) -> None:
