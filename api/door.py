@@ -32,7 +32,7 @@ KEY_NOTED_EVERY = timedelta(seconds=5)
 """How exactly the registry knows when a key was last used."""
 
 _NOBODYS = (PartnerKey("nobody", secrets.token_bytes(32)),)
-"""Tried where a source has no key, so that the time of a refusal doesn't tell which sources exist."""
+"""Tried where a source has no key: how long a refusal takes tells nobody which sources exist."""
 
 _log = structlog.get_logger("journeyman.api")
 

@@ -65,6 +65,8 @@ class PartnerBook:
         Raises:
             Unavailable: it is not at hand and the registry can't be read.
         """
+        if "\0" in source:  # PostgreSQL can't even be asked for it
+            return Page(None, read_now=True)
         page = self._pages.get(source)
         if page is not None and self._monotonic() < page[0]:
             return Page(page[1], read_now=False)

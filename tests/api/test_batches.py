@@ -226,6 +226,14 @@ async def test_a_batch_counts_as_many_as_it_holds(deps: ApiDependencies) -> None
     assert int(second.headers["Retry-After"]) == 1
 
 
+async def test_a_source_that_postgresql_can_not_hold_is_as_unknown_as_any(
+    stranger: httpx.AsyncClient,
+) -> None:
+    answer = await send(stranger, [an_event(source="/partners/\0")])
+
+    assert answer.status_code == 401, answer.text
+
+
 async def test_nothing_of_a_batch_is_acknowledged_while_the_database_is_away(
     deps: ApiDependencies,
 ) -> None:

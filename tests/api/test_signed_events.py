@@ -1,6 +1,7 @@
 """Only genuine, fresh events are taken, each once."""
 
 import base64
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.app import create_app
 from api.dependencies import ApiDependencies, Limits
+from api.signatures import SignatureHeaders
 from store.intake_tables import inbox
-from store.registry import save_partners
+from store.registry import PartnerKey, save_partners
 from tests.api.conftest import client_of
 from tests.api.partners import MEDIA_TYPE, PARTNERS, SECRETS, an_event, as_body, signed
 from tests.vault import VAULT
@@ -128,6 +130,23 @@ async def test_a_partner_without_keys_is_refused(
     answer = await stranger.post(EVENTS, content=body, headers=signed(body))
 
     assert answer.status_code == 401
+
+
+async def test_as_much_is_computed_for_an_unknown_source_as_for_a_known_one(
+    stranger: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[int] = []
+
+    def counting(headers: SignatureHeaders, body: bytes, keys: Sequence[PartnerKey]) -> None:
+        tried.append(len(keys))
+
+    monkeypatch.setattr("api.door.signer", counting)
+    for source in ("/partners/provider-sz-01", "/partners/nobody"):
+        body = as_body(an_event(source=source))
+        answer = await stranger.post("/v1/events", content=body, headers=signed(body))
+        assert answer.status_code == 401
+
+    assert tried == [1, 1]
 
 
 @pytest.mark.parametrize("media", ["application/json", "text/plain", "application/cloudevents"])
