@@ -15,8 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.events import AttendanceSummary
 from domain.journal import ReceiptStatus
+from store.inbox import erase_events
 from store.intake_tables import TO_FOLD, inbox
 from store.pauses import GOES_ON
+from store.person_tables import persons
 from store.sealed_events import Unreadable, put_away, read_data
 from store.tables import attendance, journeys
 from store.vault import Vault
@@ -80,8 +82,10 @@ _WAITING = (
         _OLDEST.c.event_id,
         _OLDEST.c.sealed,
         journeys.c.closed_at,
+        persons.c.erased_at,
     )
     .join(journeys, journeys.c.journey_id == _OLDEST.c.journey_id)
+    .join(persons, persons.c.person_ref == journeys.c.person_ref, isouter=True)
     .order_by(_OLDEST.c.arrival)
 )
 _HELD = select(attendance).where(
@@ -120,7 +124,7 @@ async def fold(connection: AsyncConnection, vault: Vault, at_most: int) -> int:
     """Settle the oldest reports of attendance, within the caller's transaction; returns how many.
 
     One relay folds at a time; 0 where another is at it. What can't be unsealed or read goes into
-    quarantine as `undeliverable`.
+    quarantine as `undeliverable`. What a report says of an erased person is forgotten.
     """
     if not (await connection.execute(_ONE_AT_A_TIME)).scalar_one():
         return 0
@@ -146,6 +150,9 @@ async def fold(connection: AsyncConnection, vault: Vault, at_most: int) -> int:
         [report for key, report in known.items() if held.get(key) is not report],
         verdicts,
     )
+    erased = {row.journey_id for row in waiting if row.erased_at is not None}
+    if erased:
+        await erase_events(connection, erased)
     return len(waiting)
 
 

@@ -6,6 +6,7 @@ from sqlalchemy import Interval, Text, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from store.inbox import erase_events
 from store.mailbox import Mail
 
 _CLOSED = text(
@@ -49,13 +50,22 @@ _LATE = text(
     UPDATE mailboxes SET leased_until = '-infinity' WHERE journey_id = :journey_id
     """
 ).bindparams(bindparam("receipts", type_=ARRAY(Text)), bindparam("journey_id", type_=Text))
+_ERASED = text(
+    """
+    SELECT EXISTS (
+        SELECT FROM journeys JOIN persons ON persons.person_ref = journeys.person_ref
+        WHERE journeys.journey_id = :journey_id AND persons.erased_at IS NOT NULL
+    )
+    """
+)
 
 
 async def close_late(connection: AsyncConnection, mail: Mail) -> bool:
     """Settle mail for a journey whose workflow has ended, within the caller's transaction.
 
-    Each event becomes `late`, with a line in the journal. Returns False where the journey is still
-    open on the caseload or the lease was lost: nothing is written then.
+    Each event becomes `late`, with a line in the journal; what it says is forgotten where the
+    journey's person was erased. Returns False where the journey is still open on the caseload or
+    the lease was lost: nothing is written then.
     """
     row = (
         await connection.execute(_CLOSED, {"journey_id": mail.journey_id, "token": mail.token})
@@ -69,6 +79,8 @@ async def close_late(connection: AsyncConnection, mail: Mail) -> bool:
             "receipts": [delivery.receipt for delivery in mail.deliveries],
         },
     )
+    if await connection.scalar(_ERASED, {"journey_id": mail.journey_id}):
+        await erase_events(connection, [mail.journey_id])
     return True
 
 

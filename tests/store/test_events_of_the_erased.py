@@ -1,0 +1,38 @@
+"""What is sent about somebody who was erased is not kept."""
+
+from datetime import timedelta
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from store.attendance import fold
+from store.late import close_late
+from store.mailbox import lease_mail
+from tests.store.samples import PROVIDER, closed, opened, received
+from tests.store.test_persons import CANARY, erased, person_of
+from tests.vault import VAULT
+
+
+async def test_what_comes_after_the_erasure_is_late_and_forgotten_too(store: AsyncEngine) -> None:
+    journey_id = await opened(store, person=CANARY)
+    await closed(store, journey_id)
+    await erased(store, await person_of(store, journey_id))
+    report = {"period": "2026-03", "module": "m1", "hours_planned": 8, "hours_attended": 8}
+    late = [
+        await received(store, journey_id, partner=PROVIDER),
+        await received(store, journey_id, type="journeyman.attendance.summary.v1", data=report),
+    ]
+    single = store.execution_options(isolation_level="AUTOCOMMIT")
+    async with single.connect() as connection:
+        await connection.execute(text("DELETE FROM outbox"))
+        [mail] = await lease_mail(connection, VAULT, 10, timedelta(seconds=30))
+
+    async with store.begin() as connection:
+        assert await close_late(connection, mail)
+        assert await fold(connection, VAULT, 10) == 1
+
+    async with store.connect() as connection:
+        rows = (await connection.execute(text("SELECT receipt, status, sealed FROM inbox"))).all()
+    assert {(row.receipt, row.status, row.sealed) for row in rows} == {
+        (each.receipt, "late", None) for each in late
+    }
