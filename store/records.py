@@ -92,10 +92,6 @@ _RECORD = text(
         FROM inbox JOIN verdicts ON verdicts.receipt = inbox.receipt
         WHERE inbox.status IN ('received', 'delivered', 'buffered')
             OR (inbox.status IN ('applied', 'conflict') AND verdicts.status = 'superseded')
-            OR (
-                inbox.status = 'conflict'
-                AND verdicts.status IN ('applied', 'late', 'quarantined')
-            )
             OR (inbox.status = 'conflict' AND verdicts.status IN ('applied', 'late', 'quarantined'))
         ORDER BY inbox.receipt
         FOR NO KEY UPDATE OF inbox
