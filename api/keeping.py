@@ -2,6 +2,7 @@
 
 Each is still answered after the commit of what holds it, and none waits for a clock: an event that
 comes alone is kept at once, and those that come while a partner's last are being kept go together.
+Where PostgreSQL does not answer, all that wait by then are refused, so that nobody waits for long.
 Partners don't share, so that nobody waits for another's locks.
 """
 
@@ -55,21 +56,24 @@ class Keeping:
         try:
             while waiting:
                 together, waiting[:] = waiting[:MOST_TOGETHER], waiting[MOST_TOGETHER:]
-                await self._keep(together)
+                fault = await self._keep(together)
+                if isinstance(fault, Unavailable):
+                    _refuse(waiting, fault)
+                    waiting.clear()
         finally:
             del self._waiting[partner]
 
-    async def _keep(self, together: _Waiting) -> None:
+    async def _keep(self, together: _Waiting) -> Exception | None:
+        """Answer those that wait; returns why they could not be kept."""
         try:
             kept = await self._commit([arrival for arrival, _ in together])
         except Exception as fault:
-            for _, future in together:
-                if not future.done():
-                    future.set_exception(_again(fault))
-            return
+            _refuse(together, fault)
+            return fault
         for (_, future), outcome in zip(together, kept, strict=True):
             if not future.done():
                 future.set_result(outcome)
+        return None
 
     async def _commit(self, arrivals: list[Arrival]) -> tuple[Received | Variant, ...]:
         vault, now = self._deps.vault, self._deps.clock()
@@ -77,6 +81,12 @@ class Keeping:
             if len(arrivals) == 1:
                 return (await receive(connection, vault, arrivals[0], now),)
             return await take_all(connection, vault, arrivals, now)
+
+
+def _refuse(waiting: _Waiting, fault: Exception) -> None:
+    for _, future in waiting:
+        if not future.done():
+            future.set_exception(_again(fault))
 
 
 def _again(fault: Exception) -> Exception:

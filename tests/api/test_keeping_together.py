@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from api.app import create_app
 from api.dependencies import ApiDependencies, Limits
 from api.door import Door
+from api.problems import Unavailable
 from store.inbox import Arrival, Received, Variant, canonical, receive
 from tests.api.conftest import client_of
 from tests.api.partners import an_event, as_body, signed
@@ -117,3 +118,19 @@ async def test_while_the_database_hangs_each_is_told_so_and_none_was_kept(
         assert await send(client) == 202
     async with engine.connect() as connection:
         assert await connection.scalar(text("SELECT count(*) FROM inbox")) == 2
+
+
+async def test_while_the_database_hangs_hundreds_wait_no_longer_than_a_few(
+    deps: ApiDependencies, engine: AsyncEngine
+) -> None:
+    limits = Limits(database_answer=timedelta(seconds=0.5))
+    door: Door = create_app(replace(deps, limits=limits)).state.door
+    async with engine.begin() as holder:
+        await holder.execute(text("LOCK TABLE inbox IN ACCESS EXCLUSIVE MODE"))
+        async with asyncio.timeout(3):
+            answers = await asyncio.gather(
+                *(door.keeping.keep(an_arrival("a", f"ev-{number}")) for number in range(1000)),
+                return_exceptions=True,
+            )
+    assert all(isinstance(answer, Unavailable) for answer in answers)
+    assert isinstance(await door.keeping.keep(an_arrival("a", "ev-last")), Received)
