@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from processes.steps import now_and_then, until
+from store.erasures import forget_kept_back
 from store.tasks import end_settled, raise_overdue
 
 EVERY = 60.0
@@ -42,10 +43,15 @@ class TaskSweep:
         await until(stop, self.sweep, now_and_then(stop, EVERY))
 
     async def sweep(self) -> bool:
-        """Raise some, and end those that are settled; returns whether there may be more."""
+        """Raise some, end those that are settled, and forget what quarantine tells of the erased.
+
+        Returns whether there may be more.
+        """
         now = self._clock()
         async with self._engine.begin() as connection:
             raised = await raise_overdue(connection, now, self._unknown_for, AT_ONCE)
         async with self._engine.begin() as connection:
             await end_settled(connection, now)
+        async with self._engine.begin() as connection:
+            await forget_kept_back(connection)
         return raised == AT_ONCE

@@ -6,12 +6,13 @@ person asks for it, another does it.
 
 from datetime import datetime
 
-from sqlalchemy import BindParameter, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import BindParameter, bindparam, delete, exists, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.commands import Actor
 from store.audit import AuditAction, AuditLine, append
 from store.inbox import erase_events
+from store.intake_tables import QUARANTINED, inbox
 from store.person_tables import erasures_asked, person_keys, persons
 from store.persons import AskedErasure, UnknownPerson
 from store.tables import journeys
@@ -49,6 +50,21 @@ _EMPTY = (
     .where(persons.c.person_ref == _THE_PERSON)
     .values(sealed=None, id_lookup=None, phone_lookup=None, groups=[], erased_at=bindparam("now"))
 )
+_KEPT_BACK_SINCE = (
+    select(inbox.c.journey_id)
+    .distinct()
+    .join(journeys, journeys.c.journey_id == inbox.c.journey_id)
+    .join(persons, persons.c.person_ref == journeys.c.person_ref)
+    .where(text(f"inbox.{QUARANTINED}"), inbox.c.sealed.is_not(None))
+    .where(persons.c.erased_at.is_not(None))
+)
+
+
+async def forget_kept_back(connection: AsyncConnection) -> None:
+    """Forget what events say that came into quarantine after their person had been erased."""
+    found = (await connection.scalars(_KEPT_BACK_SINCE)).all()
+    if found:
+        await erase_events(connection, found)
 
 
 async def erase(  # noqa: PLR0917 - who, whom, why and when

@@ -222,7 +222,15 @@ def outcome_of(
 _ERASE = text(
     """
     WITH erased AS (
-        UPDATE inbox SET sealed = NULL WHERE journey_id = ANY(:journeys)
+        UPDATE inbox SET sealed = NULL
+        WHERE receipt IN (
+            SELECT receipt FROM inbox WHERE journey_id = ANY(:journeys)
+            UNION ALL
+            SELECT inbox.receipt
+            FROM shared_references AS shared
+            JOIN inbox ON inbox.partner = shared.partner AND inbox.subject = shared.ref
+            WHERE shared.journey_id = ANY(:journeys) AND inbox.journey_id IS NULL
+        )
         RETURNING receipt
     )
     UPDATE inbox_variants SET sealed = NULL FROM erased WHERE original = erased.receipt
@@ -233,6 +241,7 @@ _ERASE = text(
 async def erase_events(connection: AsyncConnection, journey_ids: Iterable[str]) -> None:
     """Forget what events of these journeys said, variants too, in the caller's transaction.
 
+    Those as well that were never sorted, such as for their schema, under a reference of theirs.
     Receipts stay, and so does the keyed hash: a repeat is still known as one.
     """
     await connection.execute(_ERASE, {"journeys": list(journey_ids)})

@@ -130,6 +130,7 @@ shared_references = Table(
     PrimaryKeyConstraint("partner", "ref"),
 )
 Index("ix_shared_references_ref", shared_references.c.ref)
+Index("ix_shared_references_journey_id", shared_references.c.journey_id)
 
 module_credits = Table(
     "module_credits",

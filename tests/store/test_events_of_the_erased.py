@@ -5,10 +5,12 @@ from datetime import timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from domain.journal import KeptBack
+from processes.task_sweep import TaskSweep
 from store.attendance import fold
 from store.late import close_late
 from store.mailbox import lease_mail
-from tests.store.samples import PROVIDER, closed, opened, received
+from tests.store.samples import PROVIDER, closed, fate, opened, received
 from tests.store.test_persons import CANARY, erased, person_of
 from tests.vault import VAULT
 
@@ -36,3 +38,35 @@ async def test_what_comes_after_the_erasure_is_late_and_forgotten_too(store: Asy
     assert {(row.receipt, row.status, row.sealed) for row in rows} == {
         (each.receipt, "late", None) for each in late
     }
+
+
+async def test_what_was_kept_back_of_her_is_forgotten_whenever_it_came(store: AsyncEngine) -> None:
+    journey_id = await opened(store, person=CANARY)
+    unfit = {"kept_back": KeptBack.SCHEMA, "detail": "data: is missing"}
+    before = await received(store, "enr-77", **unfit)
+    async with store.begin() as connection:
+        await connection.execute(
+            text(
+                "INSERT INTO shared_references (partner, ref, journey_id) "
+                "VALUES (:partner, 'enr-77', :journey)"
+            ),
+            {"partner": PROVIDER, "journey": journey_id},
+        )
+    others = await received(store, "enr-78", **unfit)
+    await closed(store, journey_id)
+    await erased(store, await person_of(store, journey_id))
+    assert await kept(store) == {others.receipt}
+
+    after = await received(store, journey_id, **unfit)
+    assert await kept(store) == {others.receipt, after.receipt}
+    await TaskSweep(store, timedelta(days=7)).sweep()
+
+    assert await kept(store) == {others.receipt}
+    assert (await fate(store, before.receipt))[0] == "quarantined"
+
+
+async def kept(store: AsyncEngine) -> set[str]:
+    async with store.connect() as connection:
+        return set(
+            await connection.scalars(text("SELECT receipt FROM inbox WHERE sealed IS NOT NULL"))
+        )

@@ -46,3 +46,4 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("person_ref", name="pk_erasures_asked"),
     )
+    op.create_index("ix_shared_references_journey_id", "shared_references", ["journey_id"])
