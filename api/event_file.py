@@ -5,7 +5,7 @@ so that the same row again is a repeat wherever it stands, and a row that says s
 as a correction, is an event of its own.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
@@ -123,10 +123,9 @@ class FileReader:
             arrival = arrival_of(event, about, raw, self._sender, self._data_limit)
         except Problem as problem:
             errors = problem.errors or [FieldError(field="", message=problem.detail)]
-            raise RowRefused(row_errors(map(_of_row, errors), FORM_RULE)) from None
+            raise _refused(errors) from None
         if arrival.kept_back is not None:
-            wrong = FieldError(field="", message=arrival.detail)
-            raise RowRefused(row_errors([wrong], FORM_RULE))
+            raise _refused([FieldError(field="", message=arrival.detail)])
         return arrival
 
     def _event(self, given: Mapping[str, str]) -> dict[str, JsonValue]:
@@ -140,7 +139,7 @@ class FileReader:
         try:
             fitting = self._data.model_validate(data).model_dump(mode="json", exclude_unset=True)
         except ValidationError as error:
-            raise RowRefused(row_errors(field_errors(error.errors()), FORM_RULE)) from None
+            raise _refused(field_errors(error.errors())) from None
         subject = given.get(SUBJECT, "")
         event: dict[str, JsonValue] = {
             "specversion": "1.0",
@@ -168,6 +167,11 @@ class FileReader:
         return f"row-{self._vault.lookup('event_row', canonical(event).decode()).hex()[:48]}"
 
 
-def _of_row(error: FieldError) -> FieldError:
-    """An error of the event's attributes as one of the row's fields."""
-    return error.model_copy(update={"field": EVENT_ID}) if error.field == "id" else error
+def _refused(errors: Iterable[FieldError]) -> RowRefused:
+    """What is wrong with an event, told once of each field of its row."""
+    of_fields: dict[str, FieldError] = {}
+    for error in errors:
+        field = error.field.partition(".")[0]
+        field = EVENT_ID if field == "id" else field
+        of_fields.setdefault(field, error.model_copy(update={"field": field}))
+    return RowRefused(row_errors(of_fields.values(), FORM_RULE))

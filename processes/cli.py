@@ -2,7 +2,7 @@
 
 import typer
 
-from processes.commands import audit, cohort, event, journey, partner, running, token
+from processes.commands import audit, cohort, event, event_file, journey, partner, running, token
 
 app = typer.Typer(
     name="journeyman",
@@ -30,6 +30,7 @@ for command in (
 app.add_typer(journey.app, name="journey")
 app.add_typer(cohort.app, name="cohort")
 app.add_typer(event.app, name="event")
+app.add_typer(event_file.app, name="event-file")
 app.add_typer(partner.app, name="partner")
 app.add_typer(audit.app, name="audit")
 app.command()(running.doctor)

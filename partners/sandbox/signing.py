@@ -28,6 +28,7 @@ class PartnerSecrets:
         """
         self._file = file
         self._stamp: tuple[int, int] | None = None
+        self._secrets: dict[str, str] = {}
         self._signers: dict[str, Webhook] = {}
         self._refresh()
 
@@ -37,6 +38,11 @@ class PartnerSecrets:
         signer = self._signers.get(partner)
         return None if signer is None else signer.sign(event_id, at.astimezone(UTC), body)
 
+    def secret_of(self, partner: str) -> str | None:
+        """A partner's secret, `whsec_…`; None for a partner without one."""
+        self._refresh()
+        return self._secrets.get(partner)
+
     def _refresh(self) -> None:
         try:
             found = self._file.stat()
@@ -45,6 +51,7 @@ class PartnerSecrets:
                 return
             secrets = _SECRETS.validate_python(json.loads(self._file.read_bytes()))
             self._signers = {partner: Webhook(secret) for partner, secret in secrets.items()}
+            self._secrets = secrets
             self._stamp = stamp
         except (OSError, ValueError, ValidationError, EmptyWebhookSecretError) as error:
             if self._stamp is None:

@@ -90,18 +90,20 @@ class StaffClient:
 
 @contextmanager
 def staff_client(
-    settings: Settings, region: str | None, role: Role = Role.CASEWORKER
+    settings: Settings, region: str | None, role: Role = Role.CASEWORKER, partner: str = ""
 ) -> Iterator[StaffClient]:
     """A client with the token of JOURNEYMAN_TOKEN, else with one of the embedded run's issuer.
 
     Args:
-        region: the division whose journeys the issued token is to see; an operator has none.
+        region: the division whose journeys the issued token is to see; an operator has none, nor
+            has a partner.
         role: what the issued token is to be good for.
+        partner: the one that a partner's token speaks for.
 
     Raises:
         CommandFailed: no token, and none can be issued.
     """
-    headers = {"Authorization": f"Bearer {_token(settings, region, role)}"}
+    headers = {"Authorization": f"Bearer {_token(settings, region, role, partner)}"}
     with httpx.Client(
         base_url=settings.api_url, headers=headers, timeout=ANSWER_WITHIN, trust_env=False
     ) as client:
@@ -141,12 +143,12 @@ def answer_of(answer: httpx.Response) -> Json:
     raise CommandFailed("\n".join(lines))
 
 
-def _token(settings: Settings, region: str | None, role: Role) -> str:
+def _token(settings: Settings, region: str | None, role: Role, partner: str) -> str:
     if settings.token is not None:
         return settings.token.get_secret_value()
     if not settings.is_embedded:
         raise CommandFailed("set JOURNEYMAN_TOKEN to a bearer token of your issuer")
-    if not region and role is not Role.OPERATOR:
+    if not region and role not in (Role.OPERATOR, Role.PARTNER):
         raise CommandFailed(
             "say whose journeys you want to see with --region, such as --region 44, or set "
             "JOURNEYMAN_TOKEN (`journeyman token` issues one for the embedded run)"
@@ -157,4 +159,4 @@ def _token(settings: Settings, region: str | None, role: Role) -> str:
             "folder is named by JOURNEYMAN_DATA_FOLDER"
         )
     issuer = LocalIssuer(settings.keys_folder, audience=settings.audience)
-    return issuer.issue_token(role, subject=f"local-{role}", region=region or "")
+    return issuer.issue_token(role, subject=f"local-{role}", region=region or "", partner=partner)

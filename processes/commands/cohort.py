@@ -1,6 +1,5 @@
 """`journeyman cohort`: open many journeys from one file, from a terminal."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,12 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from processes.commands.journey import PLAIN_WIDTH, AsJson, Region
+from processes.commands.journey import AsJson, Region
 from processes.faults import CommandFailed, told
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from processes.commands.asking import Json, StaffClient
 
 app = typer.Typer(
@@ -23,10 +20,7 @@ app = typer.Typer(
     "embedded run with one that is issued for --region.",
 )
 
-LOOKS_EVERY = 0.5
-"""Seconds between two looks at a cohort that is watched."""
-MOST_SHOWN = 40
-"""Errors that the table shows; all of them come with `show --csv`."""
+OUTCOMES = ("opened", "waiting", "refused", "canceled")
 MEDIA_TYPES = {".csv": "text/csv", ".json": "application/json"}
 
 CohortId = Annotated[str, typer.Argument(help="The cohort's id, co_...")]
@@ -113,72 +107,8 @@ def _tell(staff: "StaffClient", cohort: "Json", *, watch: bool, as_json: bool) -
     Raises:
         typer.Exit: with code 1 where a row was refused.
     """
-    import json  # noqa: PLC0415
-
-    from rich.console import Console  # noqa: PLC0415
+    from processes.commands.settling import tell, watched  # noqa: PLC0415
 
     if watch:
-        cohort = _watched(staff, cohort, Console(stderr=True))
-    if as_json:
-        typer.echo(json.dumps(cohort, ensure_ascii=False, indent=2))
-    else:
-        counts = ", ".join(
-            f"{cohort[name]} {name}"
-            for name in ("opened", "waiting", "refused", "canceled")
-            if cohort[name] or name == "opened"
-        )
-        typer.echo(f"{cohort['id']}  {cohort['state']}: {cohort['rows']} rows, {counts}")
-        _print_refused(staff, cohort)
-    if cohort["refused"]:
-        raise typer.Exit(1)
-
-
-def _watched(staff: "StaffClient", cohort: "Json", console: "Console") -> "Json":
-    from rich.progress import (  # noqa: PLC0415
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-    )
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=console) as bars:
-        bar = bars.add_task("rows settled", total=_count(cohort, "rows"))
-        while True:
-            bars.update(bar, completed=_count(cohort, "rows") - _count(cohort, "waiting"))
-            if cohort["state"] == "done":
-                return cohort
-            time.sleep(LOOKS_EVERY)
-            cohort = staff.get(f"/v1/cohorts/{cohort['id']}")
-
-
-def _print_refused(staff: "StaffClient", cohort: "Json") -> None:
-    if not cohort["refused"]:
-        return
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-
-    query: dict[str, str | int] = {"outcome": "refused", "limit": MOST_SHOWN}
-    page = staff.get(f"/v1/cohorts/{cohort['id']}/rows", query)
-    table = Table("line", "field", "rule", "message", "value", box=None)
-    shown = 0
-    rows = page["items"]
-    for row in rows if isinstance(rows, list) else []:
-        errors = row.get("errors") if isinstance(row, dict) else None
-        for error in errors if isinstance(errors, list) else []:
-            if isinstance(error, dict) and shown < MOST_SHOWN:
-                cells = (error.get(name) for name in ("line", "field", "rule", "message", "value"))
-                table.add_row(*("" if cell is None else str(cell) for cell in cells))
-                shown += 1
-    console = Console(markup=False)
-    if not console.is_terminal:
-        console.width = PLAIN_WIDTH
-    console.print(table)
-    if shown == MOST_SHOWN or page.get("next_cursor"):
-        typer.echo(f"all of them: journeyman cohort show {cohort['id']} --csv", err=True)
-
-
-def _count(cohort: "Json", name: str) -> int:
-    count = cohort[name]
-    return count if isinstance(count, int) else 0
+        cohort = watched(staff, cohort)
+    tell(staff, cohort, outcomes=OUTCOMES, command="cohort show", as_json=as_json)

@@ -35,6 +35,8 @@ COMMANDS = (
     ("cohort", "send"),
     ("cohort", "show"),
     ("event", "send"),
+    ("event-file", "send"),
+    ("event-file", "show"),
     ("partner", "list"),
     ("partner", "show"),
     ("partner", "pause"),

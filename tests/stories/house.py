@@ -28,6 +28,7 @@ from policies.calendar import RegionCalendar
 from policies.loader import load_catalog, load_policies
 from processes.cohorts import CohortOpener, CohortPace, OpeningRules
 from processes.demo.partners import read_partners
+from processes.event_files import EventFileReader, FilePace
 from processes.relay import Relay
 from processes.relay_pace import Pace
 from processes.sandbox import ISSUER
@@ -50,6 +51,7 @@ ASKED_PER_SECOND = 2000.0
 """One caseworker looks at every trainee of a story again and again."""
 COMMAND_ANSWERED_WITHIN = timedelta(seconds=2)
 """How long the door waits for a journey, so that an outage of Temporal is seen soon."""
+EVENT_DATA_BYTES = 8 * 1024
 Address = Callable[[Service, str], str]
 """Where the workers find a service, given the sandbox's own address."""
 
@@ -93,8 +95,10 @@ class RelayTask:
         catalog = load_catalog()
         rules = OpeningRules(catalog, load_policies(catalog=catalog))
         opener = CohortOpener(engine, VAULT, rules, COHORTS_AT_ONCE)
+        files = EventFileReader(engine, VAULT, EVENT_DATA_BYTES, FilePace(chunk=10))
         try:
             async with asyncio.TaskGroup() as loops:
+                loops.create_task(files.run(stop))
                 loops.create_task(Relay(engine, self._temporal, VAULT, pace).run(stop))
                 loops.create_task(opener.run(stop))
         finally:
