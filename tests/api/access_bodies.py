@@ -1,14 +1,24 @@
 """A body for each operation that takes one, with which it would be carried out."""
 
-import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from uuid import uuid4
 
-from tests.api.access_table import COHORT, JOURNEY, KEPT, PARTNER, PARTNER_KEY, PERSON, Operation
+from tests.api.access_table import (
+    COHORT,
+    JOURNEY,
+    KEPT,
+    MAPPING,
+    PARTNER,
+    PARTNER_KEY,
+    PERSON,
+    Operation,
+)
+from tests.api.partners import MEDIA_TYPE as EVENT
 from tests.api.partners import an_event, as_body
 from tests.api.people import a_journey
 from tests.api.test_commands import BODIES
-from tests.api.two_regions import DATA, TYPES, Place, Who
+from tests.api.two_regions import CSV, DATA, FILES, TYPES, Place, Who
 
 CHOOSE: dict[str, dict[str, object]] = {
     "choose": {"receipt": "rc_" + "0" * 32, "reason": "the center confirmed it"}
@@ -46,6 +56,10 @@ _BODIES: dict[Operation, Body] = {
     ("POST", f"{PARTNER}/pause"): _same(reason="answers garbage"),
     ("POST", f"{PARTNER}/resume"): _same(reason="repaired"),
     ("POST", f"{PARTNER_KEY}/revoke"): _same(reason="lost"),
+    ("PUT", MAPPING): _same(
+        type="appeal.decided",
+        columns={"subject": "ref", "result_ref": "result", "outcome": "outcome"},
+    ),
     ("POST", "/v1/persons/find"): lambda place, _: {"id_number": place.person["id_number"]},
     ("POST", f"{PERSON}/reveal"): _same(fields=["name"], purpose="she asked for it"),
     ("POST", f"{PERSON}/erase"): _same(reason="she asked for it"),
@@ -56,10 +70,29 @@ _BODIES: dict[Operation, Body] = {
 }
 
 
-def body_of(operation: Operation, place: Place, who: Who) -> bytes:
-    """The body as it is sent; empty where the operation takes none."""
+@dataclass(frozen=True)
+class Sending:
+    """What is sent to an operation, and what a signature of it needs besides the body."""
+
+    body: bytes = b""
+    media_type: str = "application/json"
+    query: str = ""
+    message_id: str = "msg-1"
+
+
+def sending_of(operation: Operation, place: Place, who: Who) -> Sending:
+    """What somebody sends to an operation, with which it would be carried out."""
+    if operation == ("POST", "/v1/event-files"):
+        partner = who.partner or place.partner
+        kind, table = FILES[partner]
+        return Sending(
+            body=table.format(uuid4().hex).encode(),
+            media_type=CSV,
+            query=f"?source=/partners/{partner}&kind={kind}",
+            message_id=f"{kind}/{uuid4().hex}",
+        )
     make = _BODIES.get(operation)
     if make is None:
-        return b""
-    content = make(place, who)
-    return as_body(content) if operation[1] == "/v1/events" else json.dumps(content).encode()
+        return Sending()
+    media_type = EVENT if operation[1] == "/v1/events" else "application/json"
+    return Sending(body=as_body(make(place, who)), media_type=media_type)

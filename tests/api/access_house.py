@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from api.app import create_app
 from api.dependencies import ApiDependencies, Limits
 from domain.commands import Role
-from tests.api.access_bodies import body_of
+from tests.api.access_bodies import sending_of
 from tests.api.access_table import TABLE, Operation, Reach, Rule
 from tests.api.conftest import client_of
 from tests.api.issuer import Issuer
@@ -34,10 +34,15 @@ class House:
     async def ask(self, who: Who, operation: Operation, ids: Mapping[str, str]) -> httpx.Response:
         """What somebody is answered, under the same request id as everybody."""
         method, path = operation
-        body = body_of(operation, self.district, who)
-        headers = who.headers(self.issuer, body) | {"X-Request-Id": "the-same"}
+        sent = sending_of(operation, self.district, who)
+        headers = who.headers(self.issuer, sent.body, sent.media_type, sent.message_id)
         async with client_of(self.app) as client:
-            return await client.request(method, path.format(**ids), content=body, headers=headers)
+            return await client.request(
+                method,
+                path.format(**ids) + sent.query,
+                content=sent.body,
+                headers=headers | {"X-Request-Id": "the-same"},
+            )
 
 
 def unhurried(deps: ApiDependencies) -> FastAPI:

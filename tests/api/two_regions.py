@@ -26,6 +26,8 @@ MISSING = {
     "person_ref": "pr_" + "0" * 32,
     "cohort_id": "co_" + "0" * 32,
     "receipt": "rc_" + "0" * 32,
+    "file_id": "ef_" + "0" * 32,
+    "name": "nothing",
     "partner_id": "nobody",
     "key_id": "pk_" + "0" * 32,
 }
@@ -43,11 +45,17 @@ class Who:
     faulty: bool = False
     signs: bool = False
 
-    def headers(self, issuer: Issuer, body: bytes) -> dict[str, str]:
+    def headers(
+        self,
+        issuer: Issuer,
+        body: bytes,
+        media_type: str = "application/json",
+        message_id: str = "msg-1",
+    ) -> dict[str, str]:
         """What she sends along with this body."""
+        content = {"content-type": media_type} if body else {}
         if self.signs:
-            return signed(body, self.partner)
-        content = {"content-type": "application/json"} if body else {}
+            return signed(body, self.partner, message_id=message_id) | content
         if self.faulty:
             return content | {"Authorization": f"Bearer {FAULTY[FORGED](issuer)}"}
         if self.role is None:
@@ -117,6 +125,8 @@ async def fill(
         "cohort_id": cohort["id"],
     }
     await record(engine, journey_id)
+    place.ids["name"] = "appeals"
+    place.ids["file_id"] = await _filed(app, issuer, region, partner)
     event = an_event(partner, id=f"ev-of-{region}", subject=journey_id, type=TYPES[partner])
     place.ids["event_id"] = await _sent(app, partner, event | {"data": DATA[partner]})
     unfit = event | {"id": f"ev-kept-of-{region}", "data": {"mode": "by pigeon"}}
@@ -136,12 +146,30 @@ async def fill(
     return place
 
 
+async def _filed(app: FastAPI, issuer: Issuer, region: str, partner: str) -> str:
+    """A file of the partner's, with one row about somebody of the region."""
+    kind, table = FILES[partner]
+    body = table.format(f"of-{region}").encode()
+    who = Who("", partner=partner, signs=True)
+    headers = who.headers(issuer, body, CSV, f"{kind}/1")
+    address = f"/v1/event-files?source=/partners/{partner}&kind={kind}"
+    async with client_of(app) as client:
+        return _made(await client.post(address, content=body, headers=headers))["id"]
+
+
 async def _sent(app: FastAPI, partner: str, event: dict[str, object]) -> str:
     body = as_body(event)
     async with client_of(app) as client:
         answer = await client.post("/v1/events", content=body, headers=signed(body, partner))
     return _made(answer)["receipt"]
 
+
+CSV = "text/csv"
+FILES = {
+    SENDER: ("attendance", "enrollment_ref,period,hours_planned,hours_attended\n{},2026-03,9,9\n"),
+    OTHER_PARTNER: ("results", "booking_ref,component,attempt,raw,max\n{},theory,1,70,100\n"),
+}
+"""The kind of file that a partner sends, and one with a row about `{}`."""
 
 TYPES = {
     SENDER: "journeyman.enrollment.confirmed.v1",

@@ -5,9 +5,11 @@ import hashlib
 import hmac
 import json
 import random
+import re
 import time
 from collections import Counter
 from typing import Any
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 from uuid import uuid4
 
 import requests
@@ -27,11 +29,10 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.api.access_bodies import body_of
+from tests.api.access_bodies import sending_of
 from tests.api.access_house import ALLOWED, expected
 from tests.api.access_table import TABLE
 from tests.api.issuer import Issuer
-from tests.api.partners import MEDIA_TYPE as EVENT
 from tests.api.partners import SECRETS
 from tests.api.two_regions import CALLERS, Place, Who
 
@@ -50,6 +51,7 @@ NAMED_BY: dict[tuple[str, str, str], dict[str, str]] = {
     ("post", "/v1/cohorts", "202"): {"cohort_id": "/id"},
     ("get", "/v1/cohorts", "200"): {"cohort_id": "/items/0/id"},
     ("post", "/v1/events", "202"): {"event_id": "/receipt"},
+    ("post", "/v1/event-files", "202"): {"file_id": "/id"},
     ("get", "/v1/quarantine", "200"): {"receipt": "/items/0/receipt"},
     ("post", "/v1/partners", "201"): {"partner_id": "/id"},
     ("get", "/v1/partners", "200"): {"partner_id": "/items/0/id"},
@@ -73,16 +75,18 @@ class As(AuthBase):
         body = request.body or b""
         content = body.encode() if isinstance(body, str) else bytes(body)
         if self._who.signs:
-            request.headers.update(signature(self._who.partner, content))
+            kind = parse_qs(urlsplit(request.url or "").query).get("kind", ["msg"])[0]
+            request.headers.update(signature(self._who.partner, content, kind))
         else:
             token = self._who.headers(self._issuer, b"")
             request.headers.update(token)
         return request
 
 
-def signature(partner: str, body: bytes) -> dict[str, str]:
-    """The headers by which a partner signs any bytes (Standard Webhooks)."""
-    message, moment = f"msg-{uuid4().hex}", str(int(time.time()))
+def signature(partner: str, body: bytes, kind: str) -> dict[str, str]:
+    """The headers by which a partner signs any bytes (Standard Webhooks); a file of a kind too."""
+    named = kind if re.fullmatch(r"[a-z]{1,20}", kind) else "msg"
+    message, moment = f"{named}/{uuid4().hex}", str(int(time.time()))
     key = base64.b64decode(SECRETS[partner][0].removeprefix("whsec_"))
     told = f"{message}.{moment}.".encode() + body
     mac = base64.b64encode(hmac.new(key, told, hashlib.sha256).digest()).decode()
@@ -176,16 +180,20 @@ class Fuzzer:
     def _make_nearly_good(self, case: Case, who: Who, change: int) -> None:
         """Give the case a body that is carried out, but for one field of the generated one."""
         operation = (case.method.upper(), case.operation.path)
-        good = body_of(operation, self._place, who)
-        if not good:
+        good = sending_of(operation, self._place, who)
+        if not good.body:
             return
-        body, generated = json.loads(good), case.body
+        case.media_type = good.media_type
+        if good.query:
+            case.query = dict(parse_qsl(good.query.removeprefix("?")))
+            case.body = good.body.decode()
+            return
+        body, generated = json.loads(good.body), case.body
         if isinstance(generated, dict) and generated:
             name = sorted(generated)[change % len(generated)]
             if change % 3:
                 body[name] = generated[name]
         case.body = body
-        case.media_type = EVENT if operation[1] == "/v1/events" else "application/json"
 
     def walk(self, walks: int) -> list[str]:
         """Follow the links from one operation to the next; returns what was answered wrongly."""
