@@ -107,7 +107,9 @@ async def give(
         NotStartedYet: the journey is accepted but not running yet.
         Unavailable: no answer; the same key again is safe.
     """
-    _must_be_open(await _case(deps, caller, journey_id))
+    case = await _case(deps, caller, journey_id)
+    if case.stage is Stage.CLOSED:
+        return await _answered_before_the_end(deps, case, update_id)
     try:
         return await deps.journeys.command(journey_id, order, update_id)
     except CommandRefused as refused:
@@ -121,12 +123,18 @@ async def give(
             state=refusal.state,
         ) from None
     except NoRunningJourney:
-        _must_be_open(await _case(deps, caller, journey_id))
+        case = await _case(deps, caller, journey_id)
+        if case.stage is Stage.CLOSED:
+            return await _answered_before_the_end(deps, case, update_id)
         raise NotStartedYet("it starts within seconds; nothing was changed") from None
     except JourneysUnavailable as unavailable:
-        raise Unavailable(
-            f"{unavailable}; ask again under the same Idempotency-Key to learn what became of it"
-        ) from None
+        raise _unknown(unavailable) from None
+
+
+def _unknown(unavailable: JourneysUnavailable) -> Unavailable:
+    return Unavailable(
+        f"{unavailable}; ask again under the same Idempotency-Key to learn what became of it"
+    )
 
 
 async def _changed(
@@ -147,14 +155,22 @@ async def _case(deps: ApiDependencies, caller: Caller, journey_id: str) -> CaseV
         return await case_in_scope(connection, caller.region, journey_id)
 
 
-def _must_be_open(case: CaseView) -> None:
-    if case.stage is Stage.CLOSED:
+async def _answered_before_the_end(
+    deps: ApiDependencies, case: CaseView, update_id: str
+) -> CommandAnswer:
+    """The answer to the very command that ended the journey, where its caller did not get it."""
+    try:
+        answer = await deps.journeys.answered(case.journey_id, update_id)
+    except JourneysUnavailable as unavailable:
+        raise _unknown(unavailable) from None
+    if answer is None:
         raise CommandForbidden(
             f"the journey is closed: {case.outcome}",
             rule=JOURNEY_CLOSED,
             stage=case.stage,
             state=case.state,
         )
+    return answer
 
 
 def _endpoint(kind: type[Command]) -> Endpoint:

@@ -48,6 +48,16 @@ class JourneyClient(Protocol):
         """
         ...
 
+    async def answered(self, journey_id: str, update_id: str) -> CommandAnswer | None:
+        """What was answered under this `update_id` before, by a journey that may have ended since.
+
+        None where nothing was, or where it was refused, which changed nothing.
+
+        Raises:
+            JourneysUnavailable: nobody answered.
+        """
+        ...
+
     async def check(self) -> None:
         """Make sure that journeys can be reached.
 
@@ -80,6 +90,26 @@ class TemporalJourneys:
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 raise NoRunningJourney(journey_id) from None
+            raise JourneysUnavailable(f"Temporal answered {error.status.name}") from None
+        except RuntimeError:
+            raise JourneysUnavailable("Temporal can't be reached") from None
+
+    async def answered(self, journey_id: str, update_id: str) -> CommandAnswer | None:
+        """See `JourneyClient.answered`."""
+        update = self._client.get_workflow_handle(workflow_id_of(journey_id)).get_update_handle(
+            update_id, result_type=CommandAnswer
+        )
+        try:
+            async with asyncio.timeout(self._answered_within.total_seconds()):
+                answer: CommandAnswer = await update.result()
+                return answer
+        except WorkflowUpdateFailedError:
+            return None
+        except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
+            raise JourneysUnavailable("the journey did not answer in time") from None
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return None
             raise JourneysUnavailable(f"Temporal answered {error.status.name}") from None
         except RuntimeError:
             raise JourneysUnavailable("Temporal can't be reached") from None

@@ -20,6 +20,12 @@ class PlayedJourneys:
             self.orders.append((journey_id, order, update_id))
         return self.answer
 
+    async def answered(self, journey_id: str, update_id: str) -> CommandAnswer | None:
+        if self.away is not None:
+            raise self.away
+        known = [told for told, _, id_ in self.orders if id_ == update_id]
+        return self.answer if journey_id in known else None
+
     async def check(self) -> None:
         if self.away is not None:
             raise self.away

@@ -3,12 +3,14 @@
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import update
+from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api.commands import FOR_ONE_ROLE
 from api.journeys_client import CommandRefused, JourneysUnavailable, NoRunningJourney
 from domain.commands import COMMANDS, Refusal
 from domain.stages import Stage, State
+from store.tables import idempotency_keys
 from store.tables import journeys as journeys_table
 from tests.api.conftest import client_of
 from tests.api.issuer import Issuer
@@ -41,7 +43,8 @@ async def journey(caseworker: httpx.AsyncClient) -> str:
 
 
 def test_every_command_has_a_sample() -> None:
-    assert set(BODIES) == {kind.model_fields["name"].default for kind in COMMANDS}
+    of_supervisors = {kind.model_fields["name"].default for kind in FOR_ONE_ROLE}
+    assert set(BODIES) | of_supervisors == {kind.model_fields["name"].default for kind in COMMANDS}
 
 
 @pytest.mark.parametrize("command", BODIES)
@@ -125,6 +128,24 @@ async def test_a_refusal_names_the_rule_and_where_the_journey_is(
     assert (problem["stage"], problem["state"]) == ("need", "eligibility")
     assert problem["detail"] == "there is no plan to approve yet"
     assert problem["retryable"] is False
+
+
+async def test_who_did_not_hear_that_her_command_ended_the_journey_is_told_again(
+    caseworker: httpx.AsyncClient, engine: AsyncEngine, journey: str
+) -> None:
+    address, key = f"/v1/journeys/{journey}/withdraw", {"Idempotency-Key": "k-1"}
+    first = await caseworker.post(address, json=BODIES["withdraw"], headers=key)
+    async with engine.begin() as connection:
+        await connection.execute(delete(idempotency_keys))
+        await connection.execute(
+            update(journeys_table).values(stage="closed", state="closed", outcome="withdrawn")
+        )
+
+    again = await caseworker.post(address, json=BODIES["withdraw"], headers=key)
+    other = await caseworker.post(address, json=BODIES["withdraw"])
+
+    assert (again.status_code, again.json()) == (200, first.json())
+    assert (other.status_code, other.json()["rule"]) == (409, "journey.closed")
 
 
 async def test_a_closed_journey_takes_no_command(

@@ -111,6 +111,18 @@ async def test_nobody_runs_under_an_unknown_id_nor_after_the_close(temporal_clie
             await journeys.command(journey.id, approve, "u-2")
 
 
+async def test_the_command_that_ended_a_journey_is_answered_again(temporal_client: Client) -> None:
+    journeys = TemporalJourneys(temporal_client)
+    async with obliging(temporal_client) as journey:
+        withdraw = Order(command=Withdraw(reason="moved away"), by=BY)
+        first = await journeys.command(journey.id, withdraw, "u-1")
+        await journey.result()
+
+        assert await journeys.answered(journey.id, "u-1") == first
+        assert await journeys.answered(journey.id, "u-2") is None
+    assert await journeys.answered(f"jn_{uuid4().hex}", "u-1") is None
+
+
 async def test_a_journey_that_does_not_answer_in_time_is_unavailable(
     temporal_client: Client,
 ) -> None:
