@@ -9,6 +9,7 @@ from typing import Any
 from api.asyncapi import data_schema, example_of, senders_of
 from domain.event_examples import EXAMPLES
 from domain.events import EventType
+from domain.file_mappings import DEFAULTS, FileMapping
 from domain.journal import KeptBack, ReceiptStatus
 
 VECTOR_KEY = b"the key of the partner guide"
@@ -102,8 +103,27 @@ An event that is `quarantined` names its reason:
 
 ## Many at once from a file
 
-`POST /v1/event-files` takes a CSV file of results or attendance; each row becomes an event as
-below, with an outcome of its own.
+`POST /v1/event-files?source=/partners/...&kind=results` takes a CSV file (`text/csv`) in UTF-8 or
+GB18030, up to 100,000 rows and 32 MiB. Sign its bytes as above, with a `webhook-id` that begins with
+the kind and a slash (`results/2026-05`), because the signature covers no part of the address. 202
+means that it is kept, with an id; it counts as one request against your rate. The same file again is
+answered with 200 and changes nothing.
+
+The first line names the columns, in any order; those in bold are needed. Where your tables look
+different, an operator enters a mapping of your own, which is a kind under a name of its own.
+
+{kinds}
+
+Dates are ISO 8601 or as `2026/5/16`. A file with an unknown, missing or doubled column, or that can't
+be decoded, is refused as a whole (400 or 422; `errors` names line and column or byte). A row that is
+wrong is refused by itself. Each other row becomes an event under the id in its `event_id`, or one that
+is made of what it says: the same row again, in whichever file, is a repeat. A corrected row names the
+event id of the row that it corrects in `supersedes`.
+
+With your bearer token `GET /v1/event-files/{{id}}` tells how far the file is read: rows = waiting + sent +
+repeated + refused. `GET /v1/event-files/{{id}}/rows` (`outcome=sent`, `repeated` or `refused`) tells of
+each row its event id, its receipt and what that says now, or what is wrong by line and column; with
+`Accept: text/csv` it is a table of all that is wrong.
 
 ## The events
 
@@ -122,6 +142,7 @@ def partner_guide() -> str:
         on_the_way=_listed(status for status in ReceiptStatus if not status.final),
         final=_listed(status for status in ReceiptStatus if status.final),
         reasons="\n".join(f"| `{reason}` | {_REASONS[reason]} |" for reason in KeptBack),
+        kinds="\n\n".join(_kind(name, mapping) for name, mapping in DEFAULTS.items()),
         events="\n".join(_event(event) for event in EventType),
     )
 
@@ -144,6 +165,23 @@ _REASONS = {
     KeptBack.TOO_EARLY: "its turn did not come in time",
     KeptBack.NOT_YOURS: "another partner shares that reference with us, and you do not",
 }
+
+
+def _kind(name: str, mapping: FileMapping) -> str:
+    """A kind of file: its columns, and the words that its cells may have instead of ours."""
+    columns = "\n".join(
+        f"| {f'**`{names[0]}`**' if field in mapping.needed else f'`{names[0]}`'} | "
+        f"{', '.join(names[1:])} | {_words(mapping.values.get(field, {}))} |"
+        for field, names in mapping.columns.items()
+    )
+    return (
+        f"`{name}`, for `{mapping.type.cloud_type}`:\n\n"
+        f"| column | or | cells |\n| --- | --- | --- |\n{columns}"
+    )
+
+
+def _words(values: Mapping[str, str]) -> str:
+    return ", ".join(f"{word} (`{value}`)" for word, value in values.items())
 
 
 def _event(event: EventType) -> str:
