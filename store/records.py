@@ -86,6 +86,11 @@ _RECORD = text(
         FROM batch, jsonb_to_recordset(said->'receipts') AS r(
             receipt text, status text, reason text, superseded_by text
         )
+        WHERE NOT EXISTS (
+            SELECT 1 FROM journeys
+            WHERE journeys.journey_id = said->>'journey_id' AND journeys.sequence > 0
+                AND journeys.updated_at > CAST(said->'case'->>'updated_at' AS timestamptz)
+        )
     ),
     open_receipts AS (
         SELECT inbox.receipt

@@ -4,12 +4,12 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from domain.journal import RecordBatch
+from domain.journal import ReceiptStatus, ReceiptUpdate, RecordBatch
 from domain.lifecycle import EntryKind
 from domain.stages import Outcome, Stage, State
 from store.caseload import CaseView, Scope, find_case, timeline
 from store.records import PostgresJournal
-from tests.store.samples import a_batch, a_case_line, an_entry, later, now, opened
+from tests.store.samples import a_batch, a_case_line, an_entry, fate, later, now, opened, received
 
 
 async def kinds_of(engine: AsyncEngine, journey_id: str) -> list[str]:
@@ -78,3 +78,21 @@ async def test_a_lost_attempt_that_writes_late_changes_nothing(store: AsyncEngin
 
     assert await kinds_of(store, journey_id) == ["held"]
     assert await case_of(store, journey_id) == held
+
+
+async def test_a_lost_attempt_that_writes_late_settles_no_receipt(store: AsyncEngine) -> None:
+    journey_id = await opened(store)
+    receipt = (await received(store, journey_id)).receipt
+    journal = PostgresJournal(store)
+
+    def said(at: datetime, status: ReceiptStatus) -> RecordBatch:
+        update = ReceiptUpdate(receipt=receipt, status=status, reason="said")
+        step = a_step(journey_id, at, 1, EntryKind.FACT_RECORDED)
+        return step.model_copy(update={"receipts": (update,)})
+
+    await journal.record(said(later(seconds=10), ReceiptStatus.BUFFERED))
+    await journal.record(said(now(), ReceiptStatus.LATE))
+    assert await fate(store, receipt) == ("buffered", "said")
+
+    await journal.record(said(later(seconds=20), ReceiptStatus.APPLIED))
+    assert await fate(store, receipt) == ("applied", "said")
