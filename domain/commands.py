@@ -11,6 +11,9 @@ from domain.model import Reason, Ref, Text, Word
 from domain.plan import ModuleCredit
 from domain.stages import Stage, State
 
+LONGEST_LIST = 50
+"""Modules or partners that one command names: they enter a history."""
+
 
 class Role(StrEnum):
     """What a caller may do."""
@@ -48,9 +51,9 @@ class ChangePlan(Word):
     """Only what is given changes: modules to recognize, partners to ask in this order."""
 
     name: Literal["plan/change"] = "plan/change"
-    recognize: tuple[ModuleCredit, ...] = ()
-    providers: tuple[Ref, ...] | None = None
-    centers: tuple[Ref, ...] | None = None
+    recognize: Annotated[tuple[ModuleCredit, ...], Field(max_length=LONGEST_LIST)] = ()
+    providers: Annotated[tuple[Ref, ...], Field(max_length=LONGEST_LIST)] | None = None
+    centers: Annotated[tuple[Ref, ...], Field(max_length=LONGEST_LIST)] | None = None
     reason: Reason
 
 

@@ -79,6 +79,7 @@ async def test_a_command_that_needs_no_words_needs_no_body(
         ("hold", {"reason": 7}, "reason"),
         ("hold", {"name": "withdraw"}, "name"),
         ("hold", {"mood": "bad"}, "mood"),
+        ("plan/change", {"providers": ["provider-sz-02"] * 51}, "providers"),
         ("deadline", {"until": "soon"}, "until"),
         ("deadline", {"until": "2026-05-01T00:00:00"}, "until"),
         ("deadline", {"until": "2026-02-30T00:00:00Z"}, "until"),
