@@ -3,7 +3,7 @@
 import base64
 import hmac
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from api.asyncapi import data_schema, example_of, senders_of
@@ -104,26 +104,26 @@ An event that is `quarantined` names its reason:
 ## Many at once from a file
 
 `POST /v1/event-files?source=/partners/...&kind=results` takes a CSV file (`text/csv`) in UTF-8 or
-GB18030, up to 100,000 rows and 32 MiB. Sign its bytes as above, with a `webhook-id` that begins with
-the kind and a slash (`results/2026-05`), because the signature covers no part of the address. 202
-means that it is kept, with an id; it counts as one request against your rate. The same file again is
-answered with 200 and changes nothing.
+GB18030, up to 100,000 rows and 32 MiB. Sign its bytes as above, with a `webhook-id` that begins
+with the kind and a slash (`results/2026-05`), because the signature covers no part of the
+address. 202 means that it is kept, with an id; it counts as one request against your rate. The
+same file again is answered with 200 and changes nothing.
 
 The first line names the columns, in any order; those in bold are needed. Where your tables look
 different, an operator enters a mapping of your own, which is a kind under a name of its own.
 
 {kinds}
 
-Dates are ISO 8601 or as `2026/5/16`. A file with an unknown, missing or doubled column, or that can't
-be decoded, is refused as a whole (400 or 422; `errors` names line and column or byte). A row that is
-wrong is refused by itself. Each other row becomes an event under the id in its `event_id`, or one that
-is made of what it says: the same row again, in whichever file, is a repeat. A corrected row names the
-event id of the row that it corrects in `supersedes`.
+Dates are ISO 8601 or as `2026/5/16`. A file with an unknown, missing or doubled column, or that
+can't be decoded, is refused as a whole (400 or 422; `errors` names line and column or byte). A
+row that is wrong is refused by itself. Each other row becomes an event under the id in its
+`event_id`, or one that is made of what it says: the same row again, in whichever file, is a
+repeat. A corrected row names the event id of the row that it corrects in `supersedes`.
 
-With your bearer token `GET /v1/event-files/{{id}}` tells how far the file is read: rows = waiting + sent +
-repeated + refused. `GET /v1/event-files/{{id}}/rows` (`outcome=sent`, `repeated` or `refused`) tells of
-each row its event id, its receipt and what that says now, or what is wrong by line and column; with
-`Accept: text/csv` it is a table of all that is wrong.
+With your bearer token `GET /v1/event-files/{{id}}` tells how far the file is read: rows = waiting
++ sent + repeated + refused. `GET /v1/event-files/{{id}}/rows` (`outcome=sent`, `repeated` or
+`refused`) tells of each row its event id, its receipt and what that says now, or what is wrong by
+line and column; with `Accept: text/csv` it is a table of all that is wrong.
 
 ## The events
 
