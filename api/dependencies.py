@@ -87,7 +87,7 @@ async def _dependencies(request: Request) -> ApiDependencies:
 
 Deps = Annotated[ApiDependencies, Depends(_dependencies)]
 
-_bearer = HTTPBearer(auto_error=False, description="A JWT of the issuer, RS256")
+_bearer = HTTPBearer(auto_error=False, description="A JWT of the issuer: RS256, PS256 or ES256")
 _Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
