@@ -13,12 +13,12 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 from api.database import transaction
 from api.dependencies import Auditor, Deps
-from api.problems import FieldError, Unprocessable, documented
+from api.paging import PageQuery
+from api.problems import documented
 from domain.model import Ref
 from store.audit import AuditAction, AuditLine, append
 from store.audit_chain import Line
 from store.audit_reading import AuditFilter, ChainedLine, every_line, list_lines
-from store.pages import BadCursor
 
 router = APIRouter(prefix="/v1/audit", tags=["auditors"])
 
@@ -51,11 +51,10 @@ class AuditQuery(BaseModel):
         )
 
 
-class AuditListQuery(AuditQuery):
+class AuditListQuery(PageQuery, AuditQuery):
     """The same, page by page."""
 
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
-    cursor: Annotated[str | None, Field(max_length=400, pattern=r"^[A-Za-z0-9_=-]+$")] = None
 
 
 class AuditExportQuery(AuditQuery):
@@ -99,13 +98,7 @@ async def list_acts(
     A page whose filter few lines fit may hold fewer than `limit`, or none, and yet have a next one.
     """
     async with transaction(deps.engine, deps.limits.database_answer) as connection:
-        try:
-            page = await list_lines(
-                connection, query.filter(caller.region), query.limit, query.cursor
-            )
-        except BadCursor:
-            wrong = FieldError(field="cursor", message="is not one that this list handed out")
-            raise Unprocessable("the request is not valid; see errors", errors=[wrong]) from None
+        page = await list_lines(connection, query.filter(caller.region), query.limit, query.cursor)
     return AuditedActs(items=[_act(line) for line in page.items], next_cursor=page.next_cursor)
 
 
@@ -144,7 +137,7 @@ async def export_acts(
     )
     async with transaction(deps.engine, deps.limits.database_answer) as connection:
         await append(connection, line)
-    lines = every_line(deps.engine, wanted)
+    lines = every_line(deps.engine, wanted, deps.limits.database_answer)
     return StreamingResponse(
         _as_csv(lines) if chosen == "csv" else _as_ndjson(lines),
         media_type=_FORMATS[chosen],

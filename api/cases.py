@@ -6,7 +6,7 @@ Which fields of a case a role is shown is told in `api.fields`.
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.database import transaction
@@ -14,8 +14,9 @@ from api.dependencies import Deps, Reader
 from api.etags import ETAG, etag_of
 from api.fields import CASE_FIELDS, narrowed
 from api.next_steps import next_step
+from api.paging import LongPageQuery, PageQuery
 from api.paths import NO_SUCH_JOURNEY, JourneyId
-from api.problems import FieldError, NotFound, Unprocessable, documented
+from api.problems import NotFound, documented
 from api.request_log import note
 from api.timelines import Timeline, line_of
 from api.tokens import Caller
@@ -23,12 +24,8 @@ from domain.commands import Role
 from domain.model import Ref
 from domain.stages import Outcome, Pathway, Stage, State, StuckCause
 from store.caseload import CaseFilter, CaseView, Scope, find_case, list_cases, timeline
-from store.pages import BadCursor
 
 router = APIRouter(prefix="/v1/journeys", tags=["caseworkers"])
-
-Limit = Annotated[int, Query(ge=1, le=200)]
-Cursor = Annotated[str | None, Query(max_length=400, pattern=r"^[A-Za-z0-9_=-]+$")]
 
 
 class Case(CaseView):
@@ -50,10 +47,8 @@ class Cases(BaseModel):
     next_cursor: str | None
 
 
-class ListQuery(BaseModel):
+class ListQuery(PageQuery):
     """What the list can be narrowed to; `region` is a division code within one's own."""
-
-    model_config = ConfigDict(extra="forbid")
 
     region: Annotated[str | None, Field(pattern=r"^([0-9]{2}|[0-9]{4}|[0-9]{6})$")] = None
     stage: Stage | None = None
@@ -66,8 +61,6 @@ class ListQuery(BaseModel):
     due_before: AwareDatetime | None = None
     outcome: Outcome | None = None
     open: bool | None = None
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
-    cursor: Annotated[str | None, Field(max_length=400, pattern=r"^[A-Za-z0-9_=-]+$")] = None
 
     def filter(self) -> CaseFilter:
         """The store's filter."""
@@ -83,12 +76,9 @@ class ListQuery(BaseModel):
 async def list_all(caller: Reader, query: Annotated[ListQuery, Query()], deps: Deps) -> Cases:
     """Newest first, narrowed by any of the filters together."""
     async with transaction(deps.engine, deps.limits.database_answer) as connection:
-        try:
-            page = await list_cases(
-                connection, Scope(region=caller.region), query.filter(), query.limit, query.cursor
-            )
-        except BadCursor:
-            raise _bad_cursor() from None
+        page = await list_cases(
+            connection, Scope(region=caller.region), query.filter(), query.limit, query.cursor
+        )
     return Cases(items=[_case(caller, view) for view in page.items], next_cursor=page.next_cursor)
 
 
@@ -115,15 +105,12 @@ async def show_one(
     summary="What happened, who did it, why, and what came next",
 )
 async def show_timeline(
-    caller: Reader, journey_id: JourneyId, deps: Deps, limit: Limit = 100, cursor: Cursor = None
+    caller: Reader, journey_id: JourneyId, query: Annotated[LongPageQuery, Query()], deps: Deps
 ) -> Timeline:
     """The journal, oldest line first."""
     async with transaction(deps.engine, deps.limits.database_answer) as connection:
         await case_in_scope(connection, caller.region, journey_id)
-        try:
-            page = await timeline(connection, journey_id, limit, cursor)
-        except BadCursor:
-            raise _bad_cursor() from None
+        page = await timeline(connection, journey_id, query.limit, query.cursor)
     return Timeline(items=[line_of(entry) for entry in page.items], next_cursor=page.next_cursor)
 
 
@@ -146,8 +133,3 @@ def _case(caller: Caller, view: CaseView) -> Case | AuditedCase:
     if caller.role is Role.AUDITOR:
         return AuditedCase(**case.model_dump(include=set(CASE_FIELDS[caller.role])))
     return case
-
-
-def _bad_cursor() -> Unprocessable:
-    wrong = FieldError(field="cursor", message="is not one that this list handed out")
-    return Unprocessable("the request is not valid; see errors", errors=[wrong])

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.cohort_rows import column_of
 from api.csv_files import CSV
 from api.opening import AskedJourney
+from api.paging import LongPageQuery
 from api.row_errors import ShownRowError
 from domain.commands import Actor
 from domain.model import Text
@@ -31,14 +32,10 @@ class CancelCohort(BaseModel):
     reason: Text = ""
 
 
-class RowsQuery(BaseModel):
+class RowsQuery(LongPageQuery):
     """What the list of rows can be narrowed to."""
 
-    model_config = ConfigDict(extra="forbid")
-
     outcome: RowOutcome | None = None
-    limit: Annotated[int, Field(ge=1, le=200)] = 100
-    cursor: Annotated[str | None, Field(max_length=400, pattern=r"^[A-Za-z0-9_=-]+$")] = None
 
 
 class CohortLinks(BaseModel):

@@ -26,6 +26,7 @@ from api.database import transaction
 from api.dependencies import ApiDependencies, Deps, Reader, Staff
 from api.once import Answer, fingerprint_of, write_once
 from api.openapi import takes
+from api.paging import PageQuery
 from api.paths import NO_SUCH_COHORT, CohortId, IdempotencyKey
 from api.problems import FieldError, NotFound, Unprocessable, UnsupportedMedia, documented
 from api.request_log import note
@@ -47,15 +48,12 @@ from store.cohorts import (
     list_rows,
     receive_cohort,
 )
-from store.pages import BadCursor
 
 router = APIRouter(prefix="/v1/cohorts", tags=["caseworkers"])
 
 ROWS_AT_ONCE = 500
 """Rows that are read at a time where all refused ones are asked for."""
 
-Limit = Annotated[int, Query(ge=1, le=200)]
-Cursor = Annotated[str | None, Query(max_length=400, pattern=r"^[A-Za-z0-9_=-]+$")]
 Name = Annotated[
     str,
     Query(
@@ -130,13 +128,12 @@ async def send(
     responses=documented(401, 403, 422, 503),
     summary="List the cohorts of my region",
 )
-async def list_all(caller: Reader, deps: Deps, limit: Limit = 50, cursor: Cursor = None) -> Cohorts:
+async def list_all(caller: Reader, query: Annotated[PageQuery, Query()], deps: Deps) -> Cohorts:
     """Newest first: those that staff of the region, or of one within it, have sent."""
     async with transaction(deps.engine, deps.limits.database_answer) as connection:
-        try:
-            page = await list_cohorts(connection, Scope(region=caller.region), limit, cursor)
-        except BadCursor:
-            raise _bad_cursor() from None
+        page = await list_cohorts(
+            connection, Scope(region=caller.region), query.limit, query.cursor
+        )
     return Cohorts(items=[cohort_of(view) for view in page.items], next_cursor=page.next_cursor)
 
 
@@ -173,10 +170,7 @@ async def show_rows(
             return Response(
                 table_of_errors(error for row in refused for error in row.errors), media_type=CSV
             )
-        try:
-            page = await list_rows(connection, cohort_id, query.outcome, query.limit, query.cursor)
-        except BadCursor:
-            raise _bad_cursor() from None
+        page = await list_rows(connection, cohort_id, query.outcome, query.limit, query.cursor)
     items = [_shown(caller, cohort, view) for view in page.items]
     content = Rows(items=items, next_cursor=page.next_cursor).model_dump_json()
     return Response(content, media_type=JSON)
@@ -272,8 +266,3 @@ async def _audit(
         connection,
         AuditLine(action=action, by=caller.actor, about=cohort.cohort_id, detail=detail),
     )
-
-
-def _bad_cursor() -> Unprocessable:
-    wrong = FieldError(field="cursor", message="is not one that this list handed out")
-    return Unprocessable("the request is not valid; see errors", errors=[wrong])

@@ -1,23 +1,19 @@
 """What is shown of files of events, to the partner that sent them."""
 
 from datetime import datetime
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
+from api.paging import LongPageQuery
 from api.row_errors import ShownRowError
 from domain.journal import ReceiptStatus
 from store.event_files import FileRowOutcome, FileRowView, FileState, FileView
 
 
-class FileRowsQuery(BaseModel):
+class FileRowsQuery(LongPageQuery):
     """What the list of rows can be narrowed to."""
 
-    model_config = ConfigDict(extra="forbid")
-
     outcome: FileRowOutcome | None = None
-    limit: Annotated[int, Field(ge=1, le=200)] = 100
-    cursor: Annotated[str | None, Field(max_length=400, pattern=r"^[A-Za-z0-9_=-]+$")] = None
 
 
 class EventFileLinks(BaseModel):

@@ -25,6 +25,7 @@ from api.event_file_views import (
     file_row_of,
 )
 from api.openapi import signature_parameters
+from api.paging import PageQuery
 from api.partner_book import Sender
 from api.paths import NO_SUCH_FILE, EventFileId
 from api.problems import (
@@ -54,7 +55,7 @@ from store.event_files import (
     receive_file,
 )
 from store.file_mappings import mappings_of
-from store.pages import BadCursor, Page
+from store.pages import Page
 
 router = APIRouter(prefix="/v1/event-files", tags=["partners"])
 
@@ -64,8 +65,6 @@ JSON = "application/json"
 
 _SOURCE = re.compile(r"[\x21-\x7e]{1,120}")
 
-Limit = Annotated[int, Query(ge=1, le=200)]
-Cursor = Annotated[str | None, Query(max_length=400, pattern=r"^[A-Za-z0-9_=-]+$")]
 Source = Annotated[str, Query(description="Your CloudEvents source, `/partners/...`; needed")]
 Kind = Annotated[
     str,
@@ -157,15 +156,10 @@ async def send(request: Request, source: Source = "", kind: Kind = "") -> Respon
     responses=documented(401, 403, 422, 503),
     summary="List the files that I sent",
 )
-async def list_all(
-    caller: Partner, deps: Deps, limit: Limit = 50, cursor: Cursor = None
-) -> EventFiles:
+async def list_all(caller: Partner, query: Annotated[PageQuery, Query()], deps: Deps) -> EventFiles:
     """Newest first."""
     async with transaction(deps.engine, deps.limits.database_answer) as connection:
-        try:
-            page = await list_files(connection, caller.partner, limit, cursor)
-        except BadCursor:
-            raise _bad_cursor() from None
+        page = await list_files(connection, caller.partner, query.limit, query.cursor)
     return EventFiles(
         items=[event_file_of(view) for view in page.items], next_cursor=page.next_cursor
     )
@@ -204,12 +198,7 @@ async def show_rows(
                 connection, file_id, FileRowOutcome.REFUSED, ROWS_AT_ONCE, None
             )
             return StreamingResponse(_table(deps, file, first), media_type=CSV)
-        try:
-            page = await list_file_rows(
-                connection, file_id, query.outcome, query.limit, query.cursor
-            )
-        except BadCursor:
-            raise _bad_cursor() from None
+        page = await list_file_rows(connection, file_id, query.outcome, query.limit, query.cursor)
     items = [file_row_of(file, view) for view in page.items]
     content = EventFileRows(items=items, next_cursor=page.next_cursor).model_dump_json()
     return Response(content, media_type=JSON)
@@ -289,8 +278,3 @@ async def _table(
             page = await list_file_rows(
                 connection, file.file_id, FileRowOutcome.REFUSED, ROWS_AT_ONCE, page.next_cursor
             )
-
-
-def _bad_cursor() -> Unprocessable:
-    wrong = FieldError(field="cursor", message="is not one that this list handed out")
-    return Unprocessable("the request is not valid; see errors", errors=[wrong])

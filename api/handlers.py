@@ -6,9 +6,18 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from api.problems import MEDIA_TYPE, NotFound, Problem, ProblemDetails, Unprocessable, problem_type
+from api.problems import (
+    MEDIA_TYPE,
+    FieldError,
+    NotFound,
+    Problem,
+    ProblemDetails,
+    Unprocessable,
+    problem_type,
+)
 from api.request_log import request_id_of
 from api.validation import field_errors
+from store.pages import BadCursor
 
 _CODES: dict[int, str] = {404: "not_found", 405: "method_not_allowed"}
 
@@ -41,6 +50,13 @@ async def _invalid(request: Request, error: Exception) -> Response:
     return await _problem(request, problem)
 
 
+async def _no_page(request: Request, error: Exception) -> Response:
+    assert isinstance(error, BadCursor)
+    wrong = FieldError(field="cursor", message="is not one that this list handed out")
+    problem = Unprocessable("the request is not valid; see errors", errors=[wrong])
+    return await _problem(request, problem)
+
+
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
@@ -62,4 +78,5 @@ def handle_errors(app: FastAPI) -> None:
     """Install the handlers."""
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(BadCursor, _no_page)
     app.add_exception_handler(HTTPException, _http)

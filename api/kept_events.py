@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue
 
+from api.paging import PageQuery
 from api.receipts import Moment
 from domain.journal import KeptBack
 from domain.masking import without_personal_numbers
@@ -79,17 +80,13 @@ class KeptEvents(BaseModel):
     next_cursor: str | None
 
 
-class KeptQuery(BaseModel):
+class KeptQuery(PageQuery):
     """What the list can be narrowed to; `older_than` leaves out what came here later."""
-
-    model_config = ConfigDict(extra="forbid")
 
     reason: KeptBack | None = None
     partner: Ref | None = None
     type: Ref | None = None
     older_than: Moment | None = None
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
-    cursor: Annotated[str | None, Field(max_length=400, pattern=r"^[A-Za-z0-9_=-]+$")] = None
 
 
 Step = Literal["received", "rejected", "awaiting_second_person"]

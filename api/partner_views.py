@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from api.paging import PageQuery
 from domain.levels import SkillLevel
 from domain.model import Reason
 from domain.senders import SenderKind
@@ -52,6 +53,14 @@ class AskedAuthorization(_Asked):
 
 
 Authorizations = Annotated[tuple[AskedAuthorization, ...], Field(max_length=1000)]
+
+
+class PartnersQuery(PageQuery):
+    """Partners of one kind, of a region and what lies in it, paused or not."""
+
+    kind: SenderKind | None = None
+    region: Region = ""
+    paused: bool | None = None
 
 
 class AskedPartner(_Asked):

@@ -19,8 +19,8 @@ from api.partner_views import (
     Partner,
     PartnerInFull,
     Partners,
+    PartnersQuery,
     PublicPartner,
-    Region,
     in_full,
     partner_shown,
     public_of,
@@ -38,9 +38,7 @@ from api.request_log import note
 from api.tokens import Caller
 from domain.commands import Role
 from domain.outgoing import NotPermitted
-from domain.senders import SenderKind
 from store.audit import AuditAction, AuditLine, append
-from store.pages import BadCursor
 from store.partner_views import (
     AlreadyThere,
     PartnerFilter,
@@ -56,8 +54,6 @@ from store.registry import PartnerRow
 
 router = APIRouter(prefix="/v1/partners", tags=["operators"])
 
-Limit = Annotated[int, Query(ge=1, le=200)]
-Cursor = Annotated[str | None, Query(max_length=400, pattern=r"^[A-Za-z0-9_=-]+$")]
 SHOWN: dict[int | str, dict[str, Any]] = {200: {"headers": ETAG}}
 """What the document says of answers that show a partner."""
 
@@ -68,23 +64,16 @@ SHOWN: dict[int | str, dict[str, Any]] = {200: {"headers": ETAG}}
     responses=documented(401, 403, 422, 503),
     summary="List partners",
 )
-async def list_all(  # noqa: PLR0917 (called by FastAPI, by name)
+async def list_all(
     caller: Operator,
+    query: Annotated[PartnersQuery, Query()],
     deps: Deps,
-    kind: SenderKind | None = None,
-    region: Annotated[Region, Query()] = "",
-    paused: bool | None = None,
-    limit: Limit = 50,
-    cursor: Cursor = None,
 ) -> Partners:
     """By id; of one kind, of a region and what lies in it, paused or not."""
     del caller
-    asked = PartnerFilter(kind=kind, region=region, paused=paused)
+    asked = PartnerFilter(**query.model_dump(exclude={"limit", "cursor"}))
     async with transaction(deps.engine, deps.limits.database_answer) as connection:
-        try:
-            page = await list_partners(connection, asked, limit, cursor)
-        except BadCursor:
-            raise _invalid(FieldError(field="cursor", message="is not of this list")) from None
+        page = await list_partners(connection, asked, query.limit, query.cursor)
     return Partners(
         items=[partner_shown(view) for view in page.items], next_cursor=page.next_cursor
     )

@@ -26,11 +26,9 @@ from api.once import Answer, fingerprint_of, write_once
 from api.openapi import takes
 from api.paths import NO_SUCH_EVENT, IdempotencyKey, ReceiptId
 from api.problems import (
-    FieldError,
     NotFound,
     QuarantineForbids,
     SecondPersonMissing,
-    Unprocessable,
     documented,
 )
 from api.request_log import note
@@ -38,7 +36,6 @@ from api.tokens import Caller
 from domain.journal import KeptBack
 from domain.masking import without_personal_numbers_in
 from store.audit import AuditAction, AuditLine, append
-from store.pages import BadCursor
 from store.quarantine_decisions import (
     Decision,
     DecisionRefused,
@@ -68,11 +65,7 @@ async def list_quarantine(
     """Those of the region's journeys; and, where no journey is known, of its partners."""
     wanted = KeptFilter(**query.model_dump(exclude={"limit", "cursor"}))
     async with transaction(deps.engine, deps.limits.database_answer) as connection:
-        try:
-            page = await list_kept(connection, caller.region, wanted, query.limit, query.cursor)
-        except BadCursor:
-            wrong = FieldError(field="cursor", message="is not one that this list handed out")
-            raise Unprocessable("the request is not valid; see errors", errors=[wrong]) from None
+        page = await list_kept(connection, caller.region, wanted, query.limit, query.cursor)
     items = [KeptEvent(**_shown(view)) for view in page.items]
     return KeptEvents(items=items, next_cursor=page.next_cursor)
 

@@ -4,17 +4,17 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 
 from api.database import transaction
 from api.dependencies import Deps, StaffOrPartner
+from api.paging import PageQuery
 from api.paths import NO_SUCH_EVENT, EventId
 from api.problems import FieldError, NotFound, Unprocessable, documented
 from api.tokens import Caller
 from domain.commands import Role
 from domain.journal import ReceiptStatus
 from domain.model import Ref
-from store.pages import BadCursor
 from store.receipt_history import HistoryFilter, count_receipts, list_receipts
 from store.receipts import ReceiptView, receipt
 
@@ -102,11 +102,8 @@ class CountsQuery(BaseModel):
         return HistoryFilter(**whose, **self.model_dump(exclude={"limit", "cursor"}))
 
 
-class HistoryQuery(CountsQuery):
+class HistoryQuery(PageQuery, CountsQuery):
     """The same, and which page."""
-
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
-    cursor: Annotated[str | None, Field(max_length=400, pattern=r"^[A-Za-z0-9_=-]+$")] = None
 
 
 @router.get(
@@ -120,11 +117,7 @@ async def list_history(
 ) -> Receipts:
     """A partner sees what it sent itself, staff the events of journeys in their region."""
     async with transaction(deps.engine, deps.limits.database_answer) as connection:
-        try:
-            page = await list_receipts(connection, query.of(caller), query.limit, query.cursor)
-        except BadCursor:
-            wrong = FieldError(field="cursor", message="is not one that this list handed out")
-            raise Unprocessable("the request is not valid; see errors", errors=[wrong]) from None
+        page = await list_receipts(connection, query.of(caller), query.limit, query.cursor)
     return Receipts(
         items=[_shown(view, caller) for view in page.items], next_cursor=page.next_cursor
     )

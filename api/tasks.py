@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from api.database import transaction
 from api.dependencies import Deps, Staff
-from api.problems import FieldError, Unprocessable, documented
-from store.pages import BadCursor
+from api.paging import PageQuery
+from api.problems import documented
 from store.tasks import TaskKind, list_open
 
 router = APIRouter(tags=["caseworkers"])
@@ -38,14 +38,10 @@ class Tasks(BaseModel):
     next_cursor: str | None
 
 
-class TasksQuery(BaseModel):
+class TasksQuery(PageQuery):
     """Tasks of which kinds (all where none is named), and which page."""
 
-    model_config = ConfigDict(extra="forbid")
-
     kind: Annotated[list[TaskKind], Field(max_length=20)] = []
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
-    cursor: Annotated[str | None, Field(max_length=400, pattern=r"^[A-Za-z0-9_=-]+$")] = None
 
 
 @router.get(
@@ -57,10 +53,6 @@ class TasksQuery(BaseModel):
 async def list_tasks(caller: Staff, query: Annotated[TasksQuery, Query()], deps: Deps) -> Tasks:
     """Those of journeys in the region; and, where no journey is known, of its partners."""
     async with transaction(deps.engine, deps.limits.database_answer) as connection:
-        try:
-            page = await list_open(connection, caller.region, query.kind, query.limit, query.cursor)
-        except BadCursor:
-            wrong = FieldError(field="cursor", message="is not one that this list handed out")
-            raise Unprocessable("the request is not valid; see errors", errors=[wrong]) from None
+        page = await list_open(connection, caller.region, query.kind, query.limit, query.cursor)
     items = [Task(id=view.task_id, **view.model_dump(exclude={"task_id"})) for view in page.items]
     return Tasks(items=items, next_cursor=page.next_cursor)
