@@ -22,7 +22,7 @@ from domain.levels import SkillLevel
 from domain.model import Word
 from domain.plan import Occupation
 from domain.stages import Outcome, Overlay, Pathway, Stage, State, StuckCause, Turn
-from store.pages import Page, cursor_of, key_of, moment_of
+from store.pages import Page, key_of, moment_of, page_of
 from store.tables import journal, journeys
 
 PROVINCE_DIGITS, CITY_DIGITS, COUNTY_DIGITS = 2, 4, 6
@@ -134,15 +134,8 @@ async def list_cases(
             < tuple_(moment_of(opened_at), journey_id)
         )
     rows = (await connection.execute(query.order_by(*_NEWEST_FIRST).limit(limit + 1))).all()
-    items = tuple(_case(row._mapping) for row in rows[:limit])
-    more = len(rows) > limit
-    last = items[-1] if items else None
-    return Page(
-        items=items,
-        next_cursor=cursor_of(last.opened_at.isoformat(), last.journey_id)
-        if more and last
-        else None,
-    )
+    cases = [_case(row._mapping) for row in rows]
+    return page_of(cases, limit, lambda last: (last.opened_at.isoformat(), last.journey_id))
 
 
 async def find_case(connection: AsyncConnection, scope: Scope, journey_id: str) -> CaseView | None:
@@ -177,9 +170,7 @@ async def timeline(
             _TIMELINE, {"of": journey_id, "after": after, "at_most": limit + 1}
         )
     ).all()
-    items = tuple(_entry(row._mapping) for row in rows[:limit])
-    more = len(rows) > limit
-    return Page(items=items, next_cursor=cursor_of(items[-1].sequence) if more else None)
+    return page_of([_entry(row._mapping) for row in rows], limit, lambda last: (last.sequence,))
 
 
 _COUNTS = text(

@@ -4,7 +4,7 @@ What a row says is sealed about `<cohort>/<line>`, and wiped once it is opened, 
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
 import orjson
@@ -28,7 +28,7 @@ from domain.model import Word
 from store.caseload import Scope
 from store.cohort_tables import cohort_rows, cohorts
 from store.ids import new_id
-from store.pages import BadCursor, Page, cursor_of, key_of
+from store.pages import Page, key_of, moment_of, page_of
 from store.row_errors import ERRORS, RowError
 from store.tables import journeys
 from store.vault import Vault
@@ -232,17 +232,10 @@ async def list_cohorts(
         received_at, cohort_id = key_of(cursor, (str, str))
         query = query.where(
             tuple_(cohorts.c.received_at, cohorts.c.cohort_id)
-            < tuple_(_moment(str(received_at)), cohort_id)
+            < tuple_(moment_of(received_at), cohort_id)
         )
     found = [_cohort(row) for row in await connection.execute(query)]
-    items = tuple(found[:limit])
-    more = len(found) > limit
-    return Page(
-        items=items,
-        next_cursor=cursor_of(items[-1].received_at.isoformat(), items[-1].cohort_id)
-        if more
-        else None,
-    )
+    return page_of(found, limit, lambda last: (last.received_at.isoformat(), last.cohort_id))
 
 
 async def list_rows(
@@ -262,9 +255,8 @@ async def list_rows(
     if outcome is not None:
         query = query.where(cohort_rows.c.outcome == outcome)
     rows = (await connection.execute(query.order_by(cohort_rows.c.line).limit(limit + 1))).all()
-    items = tuple(RowView.model_validate(dict(row._mapping)) for row in rows[:limit])
-    more = len(rows) > limit
-    return Page(items=items, next_cursor=cursor_of(items[-1].line) if more else None)
+    found = [RowView.model_validate(dict(row._mapping)) for row in rows]
+    return page_of(found, limit, lambda last: (last.line,))
 
 
 async def cancel_waiting(connection: AsyncConnection, cohort_id: str, now: datetime) -> int:
@@ -302,13 +294,3 @@ def _cohort(row: Row[tuple[object, ...]]) -> CohortView:
     return CohortView.model_validate(
         fields | {"received_by": by, "waiting": fields["rows"] - settled}
     )
-
-
-def _moment(written: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(written)
-        if moment.tzinfo is not None:
-            return moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    raise BadCursor(written)

@@ -15,7 +15,7 @@ from domain.model import Word
 from store.event_file_tables import event_file_rows, event_files
 from store.ids import new_id
 from store.intake_tables import inbox
-from store.pages import Page, cursor_of, key_of, moment_of
+from store.pages import Page, key_of, moment_of, page_of
 from store.row_errors import RowError
 from store.vault import Vault
 
@@ -194,14 +194,7 @@ async def list_files(
             < tuple_(moment_of(received_at), file_id)
         )
     found = [_view(row) for row in await connection.execute(query)]
-    items = tuple(found[:limit])
-    more = len(found) > limit
-    return Page(
-        items=items,
-        next_cursor=cursor_of(items[-1].received_at.isoformat(), items[-1].file_id)
-        if more
-        else None,
-    )
+    return page_of(found, limit, lambda last: (last.received_at.isoformat(), last.file_id))
 
 
 async def list_file_rows(
@@ -221,9 +214,8 @@ async def list_file_rows(
     if outcome is not None:
         query = query.where(event_file_rows.c.outcome == outcome)
     rows = (await connection.execute(query.order_by(event_file_rows.c.line).limit(limit + 1))).all()
-    items = tuple(FileRowView.model_validate(dict(row._mapping)) for row in rows[:limit])
-    more = len(rows) > limit
-    return Page(items=items, next_cursor=cursor_of(items[-1].line) if more else None)
+    found = [FileRowView.model_validate(dict(row._mapping)) for row in rows]
+    return page_of(found, limit, lambda last: (last.line,))
 
 
 def _hash_of(vault: Vault, file: SentFile) -> bytes:

@@ -4,6 +4,7 @@ neither repeats nor hides a line."""
 import base64
 import binascii
 import json
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
@@ -43,6 +44,19 @@ def key_of(cursor: str, shape: tuple[type, ...]) -> tuple[str | int, ...]:
     if not all(_can_be_compared(part) for part in key):
         raise BadCursor(cursor)
     return tuple(key)
+
+
+def page_of(
+    found: Sequence[Item], limit: int, key: Callable[[Item], tuple[str | int, ...]]
+) -> Page[Item]:
+    """The first `limit` of what was found, where one more than that was asked for.
+
+    Args:
+        key: an item's sort key, of which the next page's cursor is made.
+    """
+    items = tuple(found[:limit])
+    more = len(found) > limit
+    return Page(items=items, next_cursor=cursor_of(*key(items[-1])) if more else None)
 
 
 def moment_of(part: str | int) -> datetime:

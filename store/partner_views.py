@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.model import Word
 from domain.senders import SenderKind
-from store.pages import Page, cursor_of, key_of
+from store.pages import Page, key_of, page_of
 from store.registry import AUTHORIZATIONS, COLUMNS, PartnerRow, partner_of
 from store.tables import MOMENT, partners
 
@@ -88,10 +88,7 @@ async def list_partners(
         statement = statement.where(tuple_(partners.c.partner_id) > tuple_(after))
     rows = await connection.execute(statement.order_by(partners.c.partner_id).limit(limit + 1))
     found = [_view(row._mapping) for row in rows]
-    more = len(found) > limit
-    return Page(
-        items=tuple(found[:limit]), next_cursor=cursor_of(found[limit - 1].row.id) if more else None
-    )
+    return page_of(found, limit, lambda last: (last.row.id,))
 
 
 async def find_partner(

@@ -26,7 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.journal import SAME_ID_OTHER_BODY, ReceiptStatus
 from domain.model import Word
 from store.intake_tables import inbox, inbox_repeats, inbox_variants
-from store.pages import Page, cursor_of, key_of, moment_of
+from store.pages import Page, key_of, moment_of, page_of
 from store.receipts import FIRSTS, REPEATS, VARIANTS, ReceiptView, receipt_of
 from store.tables import journeys
 
@@ -74,11 +74,8 @@ async def list_receipts(
         .limit(limit + 1)
     )
     rows = (await connection.execute(page)).all()
-    items = tuple(receipt_of(row._mapping) for row in rows[:limit])
-    if len(rows) <= limit:
-        return Page(items=items, next_cursor=None)
-    last = items[-1]
-    return Page(items=items, next_cursor=cursor_of(last.received_at.isoformat(), last.receipt))
+    receipts = [receipt_of(row._mapping) for row in rows]
+    return page_of(receipts, limit, lambda last: (last.received_at.isoformat(), last.receipt))
 
 
 async def count_receipts(
