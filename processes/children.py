@@ -73,10 +73,6 @@ class Children:
         """The file that takes a child's output."""
         return self._logs / f"{name}.log"
 
-    def pid_of(self, name: str) -> int:
-        """A child's process id."""
-        return self._running[name].pid
-
     @property
     def pids(self) -> dict[str, int]:
         """The process ids of all children, by name."""

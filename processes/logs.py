@@ -8,7 +8,6 @@ import logging
 import re
 import sys
 import traceback
-from types import TracebackType
 from typing import Final
 
 import orjson
@@ -24,8 +23,6 @@ _SAFE_WORDS: Final = (OSError, RPCError)
 """Faults whose words name addresses and not rows; of all others only type and place are told."""
 _QUIET: Final = ("httpx", "httpcore", "uvicorn.access")
 """Loggers that would tell every address called, with its query."""
-
-ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
 def configure_logging(process: str, level: str = "info") -> None:

@@ -125,9 +125,6 @@ _USED = (
     )
     .values(last_used_at=bindparam("used", type_=MOMENT))
 )
-_SERVICE_URLS = select(partners.c.partner_id, partners.c.service_url).where(
-    partners.c.service_url != ""
-)
 
 
 async def partner_by_source(
@@ -204,12 +201,6 @@ async def add_partners(
     now = await _moment(connection)
     for partner, held in sorted(secrets.items()):
         await _enter(connection, vault, partner, held, by=by, now=now)
-
-
-async def service_urls(connection: AsyncConnection) -> dict[str, str]:
-    """The service address of each partner that has one, by partner id."""
-    rows = await connection.execute(_SERVICE_URLS)
-    return {row.partner_id: row.service_url for row in rows}
 
 
 def partner_of(row: RowMapping) -> PartnerRow:

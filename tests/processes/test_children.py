@@ -15,7 +15,7 @@ from pathlib import Path
 from processes.children import Children
 children = Children(Path(sys.argv[1]))
 children.start("sleeper", ["-c", "import time; time.sleep(600)"])
-print(children.pid_of("sleeper"), flush=True)
+print(children.pids["sleeper"], flush=True)
 sys.stdin.readline()
 children.stop()
 """
@@ -60,7 +60,7 @@ def test_one_that_does_not_listen_is_killed(
     children = Children(tmp_path, stopped_within=0.5)
     children.start("stubborn", ["-c", STUBBORN])
     eventually(lambda: bool(children.log_of("stubborn").read_text()))
-    process = psutil.Process(children.pid_of("stubborn"))
+    process = psutil.Process(children.pids["stubborn"])
     children.stop()
     assert not process.is_running()
 

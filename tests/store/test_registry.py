@@ -26,7 +26,6 @@ from store.registry import (
     keys_used,
     partner_by_source,
     save_partners,
-    service_urls,
 )
 from tests.store.samples import NEW_SECRET, OLD_SECRET, PARTNERS, PROVIDER, now
 from tests.vault import VAULT
@@ -88,7 +87,6 @@ async def test_saving_a_partner_again_replaces_it_and_the_named_keys_only(
         found = await partner_by_source(connection, VAULT, SOURCE, now())
         assert found is not None
         assert found[0] == moved()
-        assert await service_urls(connection) == {}
 
 
 async def test_entering_the_same_again_changes_nothing_and_tells_nothing(
