@@ -14,6 +14,7 @@ that tells either does not keep its answer.
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from fastapi import Response
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -57,12 +58,13 @@ def update_id_of(caller: Caller, key: str, fingerprint: str) -> str:
     return f"key-{hashlib.sha256(told.encode()).hexdigest()[:40]}"
 
 
-async def earlier_answer(
+async def earlier_answer(  # noqa: PLR0917 (a key, whose, for what and since when)
     connection: AsyncConnection,
     deps: ApiDependencies,
     caller: Caller,
     key: str,
     fingerprint: str,
+    begun_at: datetime,
 ) -> Response | None:
     """The answer given before under this key; None for a key that is new.
 
@@ -73,7 +75,7 @@ async def earlier_answer(
     """
     whole = _as_whom(deps, caller, fingerprint)
     try:
-        found = await begin(connection, caller.subject, _kept_as(deps, key), whole, deps.clock())
+        found = await begin(connection, caller.subject, _kept_as(deps, key), whole, begun_at)
     except KeyReused:
         raise IdempotencyKeyReused("choose a new key for another request") from None
     except KeyInFlight:
@@ -99,7 +101,7 @@ async def write_once(
     """
     async with transaction(deps.engine, deps.limits.database_answer) as connection:
         if key is not None:
-            before = await earlier_answer(connection, deps, caller, key, fingerprint)
+            before = await earlier_answer(connection, deps, caller, key, fingerprint, deps.clock())
             if before is not None:
                 return before
         answer = await write(connection)
@@ -132,10 +134,10 @@ async def answer_once(  # noqa: PLR0917 (a request, its work and its trace)
     Raises:
         Problem: those of `earlier_answer`, and whatever `answer` raises.
     """
-    within = deps.limits.database_answer
+    within, begun_at = deps.limits.database_answer, deps.clock()
     if key is not None:
         async with transaction(deps.engine, within) as connection:
-            before = await earlier_answer(connection, deps, caller, key, fingerprint)
+            before = await earlier_answer(connection, deps, caller, key, fingerprint, begun_at)
         if before is not None:
             return before
     try:
@@ -143,7 +145,7 @@ async def answer_once(  # noqa: PLR0917 (a request, its work and its trace)
     except Exception as fault:
         async with transaction(deps.engine, within) as connection:
             if key is not None:
-                await forget(connection, caller.subject, _kept_as(deps, key))
+                await forget(connection, caller.subject, _kept_as(deps, key), begun_at)
             if line := told(fault):
                 await append(connection, line)
         raise

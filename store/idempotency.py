@@ -71,7 +71,11 @@ _OLD = (
 _PURGE = idempotency_keys.delete().where(
     tuple_(idempotency_keys.c.caller, idempotency_keys.c.key).in_(_OLD)
 )
-_FORGET = idempotency_keys.delete().where(*_THIS, idempotency_keys.c.status.is_(None))
+_FORGET = idempotency_keys.delete().where(
+    *_THIS,
+    idempotency_keys.c.status.is_(None),
+    idempotency_keys.c.begun_at == bindparam("claimed_at"),
+)
 
 
 async def begin(
@@ -123,9 +127,12 @@ async def finish(  # noqa: PLR0917 - an answer is what HTTP says it is
     )
 
 
-async def forget(connection: AsyncConnection, caller: str, key: str) -> None:
-    """Give up a claim whose work had no effect, so that a repeat can try again at once."""
-    await connection.execute(_FORGET, {"of_caller": caller, "of_key": key})
+async def forget(connection: AsyncConnection, caller: str, key: str, begun_at: datetime) -> None:
+    """Give up a claim whose work had no effect, so that a repeat can try again at once.
+
+    Only the claim that began then: whoever took the key over since keeps it.
+    """
+    await connection.execute(_FORGET, {"of_caller": caller, "of_key": key, "claimed_at": begun_at})
 
 
 async def purge(connection: AsyncConnection, before: datetime, at_most: int) -> int:

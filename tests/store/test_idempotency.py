@@ -14,6 +14,7 @@ from store.idempotency import (
     KeyReused,
     begin,
     finish,
+    forget,
 )
 from tests.store.samples import now
 
@@ -87,3 +88,23 @@ async def test_of_twenty_at_once_one_does_the_work(store: AsyncEngine) -> None:
     answers = await asyncio.gather(*(claim(store) for _ in range(20)), return_exceptions=True)
     assert answers.count(Fresh()) == 1
     assert sum(isinstance(answer, KeyInFlight) for answer in answers) == 19
+
+
+async def test_who_gives_up_late_does_not_remove_the_claim_of_who_took_over(
+    store: AsyncEngine,
+) -> None:
+    long_ago = now() - ABANDONED_AFTER - timedelta(seconds=1)
+    async with store.begin() as connection:
+        await begin(connection, "staff-7", "key-1", "body", long_ago)
+    taken_over_at = now()
+    async with store.begin() as connection:
+        assert await begin(connection, "staff-7", "key-1", "body", taken_over_at) == Fresh()
+
+    async with store.begin() as connection:
+        await forget(connection, "staff-7", "key-1", long_ago)
+    with pytest.raises(KeyInFlight):
+        await claim(store)
+
+    async with store.begin() as connection:
+        await forget(connection, "staff-7", "key-1", taken_over_at)
+    assert await claim(store, "another body") == Fresh()
