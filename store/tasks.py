@@ -100,13 +100,19 @@ _OVERDUE = text(
 )
 _END_SETTLED = text(
     """
+    WITH settled AS (
+        SELECT tasks.task_id
+        FROM tasks JOIN inbox ON inbox.receipt = tasks.about
+        WHERE tasks.done_at IS NULL AND tasks.kind = ANY(:kinds)
+            AND (
+                inbox.status <> 'quarantined'
+                OR (tasks.kind <> 'second_person' AND inbox.reason <> tasks.kind)
+            )
+        ORDER BY tasks.task_id
+        FOR UPDATE OF tasks SKIP LOCKED
+    )
     UPDATE tasks SET done_at = :now, done_by = :by
-    FROM inbox
-    WHERE tasks.done_at IS NULL AND tasks.kind = ANY(:kinds) AND inbox.receipt = tasks.about
-        AND (
-            inbox.status <> 'quarantined'
-            OR (tasks.kind <> 'second_person' AND inbox.reason <> tasks.kind)
-        )
+    FROM settled WHERE tasks.task_id = settled.task_id
     """
 ).bindparams(bindparam("kinds", type_=ARRAY(Text)))
 
@@ -146,7 +152,10 @@ async def raise_overdue(
 
 
 async def end_settled(connection: AsyncConnection, now: datetime) -> None:
-    """End tasks whose event has left quarantine while they were being raised."""
+    """End tasks whose event has left quarantine while they were being raised.
+
+    It waits for nobody: a task that somebody else is ending is left to her.
+    """
     await connection.execute(
         _END_SETTLED, {"now": now, "by": JOURNEYMAN.id, "kinds": list(TaskKind)}
     )
