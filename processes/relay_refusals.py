@@ -31,5 +31,5 @@ async def deliver_singly(engine: AsyncEngine, client: Client, pace: Pace, mail: 
         # Marking gives the lease back; where some are left, nobody takes it up before the pause.
         await delivered(connection, [Mail(mail.journey_id, mail.token, tuple(done))])
         if refused:
-            await count_refusals(connection, refused, TRIES)
+            await count_refusals(connection, mail, refused, TRIES)
             await put_back(connection, [mail], pause=pace.odd_ones_wait)
