@@ -90,14 +90,30 @@ _RECORD = text(
             SELECT 1 FROM journeys
             WHERE journeys.journey_id = said->>'journey_id' AND journeys.sequence > 0
                 AND journeys.updated_at > CAST(said->'case'->>'updated_at' AS timestamptz)
+        ) AND (
+            r.status <> 'quarantined' OR NOT EXISTS (
+                SELECT 1 FROM quarantine_decisions AS decided
+                WHERE decided.receipt = r.receipt AND decided.step = 'released'
+                    AND decided.at > CAST(said->'case'->>'updated_at' AS timestamptz)
+            )
         )
     ),
     open_receipts AS (
-        SELECT inbox.receipt
+        SELECT inbox.receipt, inbox.status AS before
         FROM inbox JOIN verdicts ON verdicts.receipt = inbox.receipt
         WHERE inbox.status IN ('received', 'delivered', 'buffered')
             OR (inbox.status IN ('applied', 'conflict') AND verdicts.status = 'superseded')
             OR (inbox.status = 'conflict' AND verdicts.status IN ('applied', 'late', 'quarantined'))
+            OR (
+                inbox.status = 'quarantined' AND inbox.reason = 'too_early'
+                AND verdicts.status <> 'quarantined' AND EXISTS (
+                    SELECT 1
+                    FROM journeys, batch, jsonb_to_recordset(said->'entries') AS e(sequence int)
+                    WHERE journeys.journey_id = said->>'journey_id'
+                        AND e.sequence <= journeys.sequence
+                        AND journeys.updated_at < CAST(said->'case'->>'updated_at' AS timestamptz)
+                )
+            )
         ORDER BY inbox.receipt
         FOR NO KEY UPDATE OF inbox
     ),
@@ -108,7 +124,7 @@ _RECORD = text(
             settled_at = CASE WHEN verdicts.status = 'buffered' THEN NULL ELSE now() END
         FROM open_receipts JOIN verdicts ON verdicts.receipt = open_receipts.receipt
         WHERE inbox.receipt = open_receipts.receipt
-        RETURNING inbox.receipt, inbox.status, inbox.reason
+        RETURNING inbox.receipt, inbox.status, inbox.reason, open_receipts.before
     ),
     known AS (
         INSERT INTO shared_references (partner, ref, journey_id)
@@ -145,6 +161,8 @@ _RECORD = text(
     audited AS (
         SELECT 'event.released' AS action, receipt, '{}' AS detail
         FROM looked_at WHERE status = 'received'
+        UNION ALL
+        SELECT 'event.released', receipt, '{}' FROM settled WHERE before = 'quarantined'
         UNION ALL
         SELECT 'event.quarantined', receipt, jsonb_build_object('reason', reason)::text
         FROM (
@@ -207,8 +225,9 @@ class PostgresJournal:
         counts. The line on the caseload only moves forward, in the journey's own time. A receipt
         that is final stays, save for what `ReceiptStatus.may_become` allows. New references release
         the events that their partners sent under them; those of others become `not_yours`. What a
-        journey gives up waiting for is quarantined as `too_early`. A longer-lived credit replaces a
-        shorter one.
+        journey gives up waiting for is quarantined as `too_early`, until the attempt that counts
+        says otherwise, and not again by a batch from before its release. A longer-lived credit
+        replaces a shorter one.
 
         Raises:
             sqlalchemy.exc.IntegrityError: the journey is unknown.

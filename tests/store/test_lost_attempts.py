@@ -4,12 +4,16 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from domain.commands import Actor
 from domain.journal import ReceiptStatus, ReceiptUpdate, RecordBatch
 from domain.lifecycle import EntryKind
 from domain.stages import Outcome, Stage, State
 from store.caseload import CaseView, Scope, find_case, timeline
+from store.quarantine_decisions import Decision, release
+from store.quarantine_views import find_kept
 from store.records import PostgresJournal
 from tests.store.samples import a_batch, a_case_line, an_entry, fate, later, now, opened, received
+from tests.vault import VAULT
 
 
 async def kinds_of(engine: AsyncEngine, journey_id: str) -> list[str]:
@@ -38,6 +42,23 @@ def a_step(journey_id: str, at: datetime, first: int, *kinds: EntryKind) -> Reco
         ),
         case=a_case_line(last, updated_at=at, **(end | {"closed_at": at} if closed else {})),
     )
+
+
+def a_step_about(receipt: str, journey_id: str, at: datetime, status: ReceiptStatus) -> RecordBatch:
+    """One attempt at the first step, and what it says of an event."""
+    update = ReceiptUpdate(receipt=receipt, status=status, reason="said")
+    step = a_step(journey_id, at, 1, EntryKind.FACT_RECORDED)
+    return step.model_copy(update={"receipts": (update,)})
+
+
+async def released(engine: AsyncEngine, receipt: str) -> None:
+    """A supervisor puts the event back on its way."""
+    supervisor = Actor(id="staff-9", role="supervisor")
+    async with engine.begin() as connection:
+        kept = await find_kept(connection, "", receipt, to_decide=True)
+        assert kept is not None
+        decision = Decision(by=supervisor, reason="its turn has come", at=now())
+        assert await release(connection, VAULT, kept, decision, "") is not None
 
 
 async def test_a_line_that_moved_on_in_the_attempt_that_counts_does_not_stand_twice(
@@ -85,14 +106,48 @@ async def test_a_lost_attempt_that_writes_late_settles_no_receipt(store: AsyncEn
     receipt = (await received(store, journey_id)).receipt
     journal = PostgresJournal(store)
 
-    def said(at: datetime, status: ReceiptStatus) -> RecordBatch:
-        update = ReceiptUpdate(receipt=receipt, status=status, reason="said")
-        step = a_step(journey_id, at, 1, EntryKind.FACT_RECORDED)
-        return step.model_copy(update={"receipts": (update,)})
-
-    await journal.record(said(later(seconds=10), ReceiptStatus.BUFFERED))
-    await journal.record(said(now(), ReceiptStatus.LATE))
+    buffered = a_step_about(receipt, journey_id, later(seconds=10), ReceiptStatus.BUFFERED)
+    await journal.record(buffered)
+    await journal.record(a_step_about(receipt, journey_id, now(), ReceiptStatus.LATE))
     assert await fate(store, receipt) == ("buffered", "said")
 
-    await journal.record(said(later(seconds=20), ReceiptStatus.APPLIED))
+    await journal.record(
+        a_step_about(receipt, journey_id, later(seconds=20), ReceiptStatus.APPLIED)
+    )
     assert await fate(store, receipt) == ("applied", "said")
+
+
+async def test_what_the_lost_attempt_gave_up_is_applied_by_the_attempt_that_counts(
+    store: AsyncEngine,
+) -> None:
+    journey_id = await opened(store)
+    receipt = (await received(store, journey_id)).receipt
+    journal = PostgresJournal(store)
+    lost = a_step_about(receipt, journey_id, now(), ReceiptStatus.QUARANTINED)
+    counts = a_step_about(receipt, journey_id, later(seconds=10), ReceiptStatus.APPLIED)
+
+    await journal.record(lost)
+    assert await fate(store, receipt) == ("quarantined", "too_early")
+    await journal.record(counts)
+    await journal.record(lost)
+
+    assert await fate(store, receipt) == ("applied", "said")
+
+
+async def test_a_batch_from_before_the_release_does_not_put_the_event_back(
+    store: AsyncEngine,
+) -> None:
+    journey_id = await opened(store)
+    receipt = (await received(store, journey_id)).receipt
+    journal = PostgresJournal(store)
+    given_up = a_step_about(receipt, journey_id, now(), ReceiptStatus.QUARANTINED)
+    await journal.record(given_up)
+    await released(store, receipt)
+
+    await journal.record(given_up)
+    assert await fate(store, receipt) == ("received", "")
+
+    await journal.record(
+        a_step_about(receipt, journey_id, later(seconds=10), ReceiptStatus.QUARANTINED)
+    )
+    assert await fate(store, receipt) == ("quarantined", "too_early")
