@@ -1,8 +1,9 @@
 """Reading the audit log, in the order of time: pages for a screen, and all of it for an export."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, false, func, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -62,10 +63,8 @@ async def list_lines(
         BadCursor: the cursor is none of this list's.
     """
     place = None if cursor is None else _place_of(cursor)
-    query = select(audit_log).where(*_fitting(wanted), *_after(place))
     reach = await _reach(connection, wanted, place, looked_at)
-    if reach is not None:
-        query = query.where(tuple_(*_KEY) <= tuple_(*reach))
+    query = select(audit_log).where(*_fitting(wanted), *_after(place), *_up_to(reach))
     rows = (await connection.execute(query.order_by(*_KEY).limit(limit + 1))).all()
     items = tuple(Line(*row) for row in rows[:limit])
     if len(rows) > limit:
@@ -76,8 +75,18 @@ async def list_lines(
     )
 
 
-async def every_line(engine: AsyncEngine, wanted: AuditFilter) -> AsyncIterator[ChainedLine]:
-    """Every line that fits, oldest first; no connection is held between two pages."""
+async def every_line(
+    engine: AsyncEngine, wanted: AuditFilter, within: timedelta, looked_at: int = LOOKED_AT
+) -> AsyncIterator[ChainedLine]:
+    """Every line that fits, oldest first; no connection is held between two pages.
+
+    Args:
+        within: how long one page may take.
+        looked_at: how many lines are looked at for one page.
+
+    Raises:
+        TimeoutError: PostgreSQL did not answer within that time.
+    """
     before = audit_log.alias("before")
     query = (
         select(audit_log, before.c.hash)
@@ -96,13 +105,18 @@ async def every_line(engine: AsyncEngine, wanted: AuditFilter) -> AsyncIterator[
     )
     place: _Place | None = None
     while True:
-        async with engine.connect() as connection:
-            rows = (await connection.execute(query.where(*_after(place)))).all()
+        async with asyncio.timeout(within.total_seconds()), engine.connect() as connection:
+            reach = await _reach(connection, wanted, place, looked_at)
+            page = query.where(*_after(place), *_up_to(reach))
+            rows = (await connection.execute(page)).all()
         for row in rows:
             yield ChainedLine(line=Line(*row[:-1]), before=row[-1] or BEGINNING)
-        if len(rows) < EXPORTED_AT_ONCE:
+        if len(rows) == EXPORTED_AT_ONCE:
+            place = (rows[-1].at, rows[-1].strand, rows[-1].sequence)
+        elif reach is None:
             return
-        place = (rows[-1].at, rows[-1].strand, rows[-1].sequence)
+        else:
+            place = reach
 
 
 def _fitting(wanted: AuditFilter) -> list[ColumnElement[bool]]:
@@ -146,12 +160,16 @@ def _of_region(region: str) -> ColumnElement[bool]:
 async def _reach(
     connection: AsyncConnection, wanted: AuditFilter, place: _Place | None, looked_at: int
 ) -> _Place | None:
-    """The last line that this page looks at; None where it looks to the end, or nothing is slow."""
-    if wanted.about or not (wanted.region or wanted.action or wanted.actor):
+    """The last line that this page looks at; None where it looks to the end, or nothing is slow.
+
+    Of lines about one thing only those are looked at: they have an index.
+    """
+    if not (wanted.region or wanted.action or wanted.actor):
         return None
+    about = [] if wanted.about is None else [audit_log.c.about == wanted.about]
     last = (
         select(*_KEY)
-        .where(*_in_time(wanted), *_after(place))
+        .where(*about, *_in_time(wanted), *_after(place))
         .order_by(*_KEY)
         .offset(looked_at - 1)
         .limit(1)
@@ -162,6 +180,10 @@ async def _reach(
 
 def _after(place: _Place | None) -> list[ColumnElement[bool]]:
     return [] if place is None else [tuple_(*_KEY) > tuple_(*place)]
+
+
+def _up_to(reach: _Place | None) -> list[ColumnElement[bool]]:
+    return [] if reach is None else [tuple_(*_KEY) <= tuple_(*reach)]
 
 
 def _place_of(cursor: str) -> _Place:
