@@ -19,7 +19,6 @@ from workflows.facts import (
     compact,
     fact_in,
     fact_of,
-    in_order,
     key_of,
     reference_of,
     said_in,
@@ -28,6 +27,7 @@ from workflows.journal import Journal
 from workflows.lateness import ENDINGS, WANTED_LAST, Lateness
 from workflows.memory import Conflict, JourneyMemory, Kept
 from workflows.waits import Fact, Wait
+from workflows.wanted import wanted, was_asked
 
 
 class Mailroom:
@@ -180,14 +180,18 @@ class Mailroom:
     def pick(self, wait: Wait) -> Fact | None:
         """The event that the wait wants, None where none is at hand."""
         while True:
-            found = self._find(wait)
+            found = wanted(self._memory, wait)
             if found is None:
                 return None
             event, kept = found
             self._memory.waiting.remove(kept)
             delivery = kept.delivery
             ref = reference_of(event, delivery)
-            if ref is None and kept.by is None and not self._was_asked(event, delivery, wait):
+            if (
+                ref is None
+                and kept.by is None
+                and not was_asked(self._memory, event, delivery, wait)
+            ):
                 self._refuse(delivery, "event.not_yours", "this was not asked of this partner")
                 continue
             by = kept.by or partner_actor(delivery.partner)
@@ -203,48 +207,6 @@ class Mailroom:
                 by,
                 delivery.partner,
             )
-
-    def _was_asked(self, event: EventType, delivery: Delivery, wait: Wait) -> bool:
-        """Whether a partner that names the journey only may speak of what is awaited."""
-        if not _asked(event):
-            return True
-        asked = self._memory.partners_of.get(wait.about or "", ())
-        return not (wait.partner or asked) or delivery.partner in (wait.partner, *asked)
-
-    def _find(self, wait: Wait) -> tuple[EventType, Kept] | None:
-        for event in wait.events:
-            candidates = [
-                kept
-                for kept in self._memory.waiting
-                if kept.delivery.type == event.value
-                and reference_of(event, kept.delivery) in (None, wait.about)
-                and _of_components(kept, wait)
-            ]
-            if candidates:
-                return event, min(candidates, key=in_order)
-        corrections = [
-            kept
-            for kept in self._memory.waiting
-            if kept.delivery.data.get("supersedes") is not None
-            and kept.delivery.type in ENDINGS
-            and reference_of(EventType(kept.delivery.type), kept.delivery) in wait.corrected
-            and self._was_booked(kept, wait)
-        ]
-        if corrections:
-            first = min(corrections, key=in_order)
-            return EventType(first.delivery.type), first
-        return None
-
-    def _was_booked(self, kept: Kept, wait: Wait) -> bool:
-        """Whether the correction is about a component of the booking that it names."""
-        assessment = self._memory.assessment
-        ref = reference_of(EventType(kept.delivery.type), kept.delivery)
-        sittings = (
-            assessment.sittings
-            if ref == wait.about
-            else next(each.sittings for each in assessment.rounds if each.booking_ref == ref)
-        )
-        return kept.delivery.data.get("component") in [each.component for each in sittings]
 
     def keep_evidence(
         self, event: EventType, data: dict[str, JsonValue], wait: Wait, by: Actor, now: datetime
@@ -379,27 +341,11 @@ def _correction(source: str, event_id: object) -> str:
     return f"correction:{source}:{event_id}"
 
 
-def _of_components(kept: Kept, wait: Wait) -> bool:
-    return not wait.components or kept.delivery.data.get("component") in wait.components
-
-
 def _known_type(text: str) -> EventType | None:
     try:
         return EventType(text)
     except ValueError:
         return None
-
-
-def _asked(event: EventType) -> bool:
-    """Whether only a partner that was asked may report it (who employs reports for itself)."""
-    return event.value.split(".", maxsplit=1)[0] in (
-        "eligibility",
-        "enrollment",
-        "training",
-        "assessment",
-        "referral",
-        "offer",
-    )
 
 
 def _first_fault(error: ValidationError) -> str:

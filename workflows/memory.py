@@ -202,6 +202,7 @@ class JourneyMemory(Remembered):
     known_facts: dict[str, str] = Field(default_factory=dict)
     told_by: dict[str, Told] = Field(default_factory=dict)
     conflicts: list[Conflict] = Field(default_factory=list)
+    superseded: list[str] = Field(default_factory=list)
 
     @property
     def rests(self) -> bool:
@@ -209,5 +210,3 @@ class JourneyMemory(Remembered):
         return self.held_since is not None or (
             bool(self.conflicts) and self.state in BEFORE_CERTIFICATE
         )
-
-    superseded: list[str] = Field(default_factory=list)
