@@ -1,7 +1,7 @@
 """Whether an event is genuine and fresh: Standard Webhooks, symmetric scheme `v1`.
 
 The signed text is `{webhook-id}.{webhook-timestamp}.{body}`. Why this is not the library's check:
-`docs/decisions/0013-our-own-reading-of-events.md`.
+`docs/decisions/0015-our-own-reading-of-events.md`.
 """
 
 import base64
