@@ -37,6 +37,8 @@ from store.inbox_batches import receive_all
 
 _MOST_SOURCES = 5
 """How many sources of one batch are tried to find who signed it, the commonest first."""
+_VALUES_OF_AN_EVENT = 128
+"""How many values an event of a full batch may hold on average: several times what any type has."""
 _BREATH = 50
 """Events that are read in one go before other requests get their turn."""
 
@@ -97,6 +99,7 @@ async def receive_batch(request: Request, door: Door) -> Response:
 
 
 def _events(body: bytes, most: int) -> list[JsonValue]:
+    _must_be_cheap(body, most)
     events = parse_json(body)
     if not isinstance(events, list):
         raise MalformedBody("a batch is a JSON array of events")
@@ -105,6 +108,17 @@ def _events(body: bytes, most: int) -> list[JsonValue]:
     if len(events) > most:
         raise BodyTooLarge(f"at most {most} events are taken in one batch")
     return events
+
+
+def _must_be_cheap(body: bytes, most: int) -> None:
+    """Refuse what would hold everybody up while it is parsed, before anybody has signed for it.
+
+    Each value of JSON but the first of a whole needs a comma or opens something; those in texts are
+    counted too, which the bound leaves room for.
+    """
+    values = body.count(b",") + body.count(b"{") + body.count(b"[")
+    if values > most * _VALUES_OF_AN_EVENT:
+        raise BodyTooLarge("the batch holds too many values; send it in parts")
 
 
 def _sources(events: Sequence[JsonValue]) -> list[str]:

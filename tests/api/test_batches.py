@@ -249,3 +249,23 @@ async def test_nothing_of_a_batch_is_acknowledged_while_the_database_is_away(
     assert answer.status_code == 503
     assert int(answer.headers["Retry-After"]) > 0
     assert "items" not in answer.json()
+
+
+@pytest.mark.parametrize("values", [b"{},", b"[],", b"0,", b'"a",'])
+async def test_many_values_are_refused_before_anybody_parses_them(
+    stranger: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, values: bytes
+) -> None:
+    """The signature is of something else: neither time nor memory is spent on finding out."""
+
+    def never(body: bytes) -> object:
+        raise AssertionError(f"{len(body)} bytes were parsed")
+
+    monkeypatch.setattr("api.batches.parse_json", never)
+    body = b"[" + values * 200_000 + b"0]"
+
+    answer = await stranger.post(
+        EVENTS, content=body, headers=signed(b"[]") | {"content-type": BATCH}
+    )
+
+    assert answer.status_code == 413
+    assert answer.json()["code"] == "body_too_large"
