@@ -303,3 +303,18 @@ async def test_no_bytes_make_a_5xx_or_are_taken(
 
     assert 400 <= answer.status_code < 500
     assert answer.json()["code"]
+
+
+async def test_the_answer_to_many_bad_attributes_stays_small(stranger: httpx.AsyncClient) -> None:
+    odd: dict[str, object] = {f"X{number}": 1 for number in range(5000)}
+    body = as_body(an_event(id="", **odd))
+
+    answer = await stranger.post(
+        EVENTS, content=body, headers=signed(b"{}") | {"content-type": MEDIA_TYPE}
+    )
+
+    assert answer.status_code == 422
+    errors = answer.json()["errors"]
+    assert len(errors) == 20
+    assert errors[0]["field"] == "id"
+    assert len(answer.content) < 5000
