@@ -20,6 +20,7 @@ from tests.faults.proxy import Fault
 from tests.servers import Addresses
 from tests.stories.house import House
 from tests.stories.waiting import until
+from tests.vault import MASTER_KEY
 
 OFTEN = 50
 """More tries than a held call can make until its worker is killed."""
@@ -45,6 +46,7 @@ async def worker_process(
         "JOURNEYMAN_EMBEDDED": "false",
         "JOURNEYMAN_DATA_FOLDER": str(folder),
         "JOURNEYMAN_DATABASE_URL": house.database_url,
+        "JOURNEYMAN_MASTER_KEY": MASTER_KEY,
         "JOURNEYMAN_WORKER_METRICS_PORT": str(free_port()),
         "TEMPORAL_ADDRESS": servers.temporal,
         "TEMPORAL_NAMESPACE": house.temporal.namespace,

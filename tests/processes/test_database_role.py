@@ -48,9 +48,9 @@ async def test_the_processes_login_is_good_and_a_superuser_is_not(
 
 
 async def test_a_process_refuses_to_work_as_a_superuser(
-    worker_database: str, owner_database: str
+    database_url: str, owner_database: str
 ) -> None:
-    good, bad = at(worker_database), at(owner_database)
+    good, bad = at(database_url), at(owner_database)
     await usable(good)
     with pytest.raises(CommandFailed, match=APP_ROLE) as refused:
         await usable(bad)
