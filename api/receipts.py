@@ -63,9 +63,13 @@ class Receipts(BaseModel):
 
 
 class Counts(BaseModel):
-    """How many deliveries there are of each status, repeats among the duplicates."""
+    """How many deliveries there are of each status, repeats among the duplicates.
+
+    `at_least` where there may be more: in a region of many journeys the newest are counted.
+    """
 
     total: int
+    at_least: bool
     by_status: dict[ReceiptStatus, int]
 
 
@@ -115,7 +119,10 @@ class HistoryQuery(PageQuery, CountsQuery):
 async def list_history(
     caller: StaffOrPartner, query: Annotated[HistoryQuery, Query()], deps: Deps
 ) -> Receipts:
-    """A partner sees what it sent itself, staff the events of journeys in their region."""
+    """A partner sees what it sent itself, staff the events of journeys in their region.
+
+    A page for staff may hold fewer than `limit`, or none, and yet have a next one.
+    """
     async with transaction(deps.engine, deps.limits.database_answer) as connection:
         page = await list_receipts(connection, query.of(caller), query.limit, query.cursor)
     return Receipts(
@@ -132,10 +139,14 @@ async def list_history(
 async def count_history(
     caller: StaffOrPartner, query: Annotated[CountsQuery, Query()], deps: Deps
 ) -> Counts:
-    """As many as the list has lines under the same filters."""
+    """As many as the list has lines under the same filters, or `at_least` so many."""
     async with transaction(deps.engine, deps.limits.database_answer) as connection:
         counted = await count_receipts(connection, query.of(caller))
-    return Counts(total=sum(counted.values()), by_status=counted)
+    return Counts(
+        total=sum(counted.by_status.values()),
+        at_least=counted.at_least,
+        by_status=counted.by_status,
+    )
 
 
 @router.get(

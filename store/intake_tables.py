@@ -115,6 +115,7 @@ Index(
 )
 for _again in (inbox_repeats, inbox_variants):
     Index(f"ix_{_again.name}_partner", _again.c.partner, _again.c.received_at, _again.c.receipt)
+    Index(f"ix_{_again.name}_received_at", _again.c.received_at, _again.c.receipt)
 Index("ix_inbox_repeats_original", inbox_repeats.c.original)
 
 mailboxes = Table(

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from domain.events import EventType
 from domain.journal import KeptBack, ReceiptStatus
 from store.inbox import Arrival, canonical, receive
-from store.receipt_history import HistoryFilter, count_receipts, list_receipts
+from store.receipt_history import Bounds, HistoryFilter, count_receipts, list_receipts
 from store.receipts import ReceiptView
 from tests.store.samples import CENTER, PROVIDER, an_event, running
 from tests.vault import VAULT
@@ -94,7 +94,9 @@ async def test_counts_add_up_with_the_list_under_any_filter(store: AsyncEngine, 
                 counted = await count_receipts(connection, wanted)
                 keys = [(each.received_at, each.receipt) for each in listed]
                 assert keys == sorted(set(keys), reverse=True)
-                assert Counter(each.status for each in listed) == Counter(counted), wanted
+                statuses = Counter(each.status for each in listed)
+                assert statuses == Counter(counted.by_status), wanted
+                assert not counted.at_least
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -126,6 +128,54 @@ async def test_a_region_sees_no_event_of_another_and_none_without_a_journey(
         here = await everything(connection, HistoryFilter(region="4403"), 10)
         assert {each.journey_id for each in here} != {None}
         assert None not in {each.journey_id for each in here}
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_region_of_many_journeys_is_looked_through_in_parts(
+    store: AsyncEngine, seed: int
+) -> None:
+    chance = random.Random(seed)
+    journey_id = await running(store)
+    await live(store, chance, journey_id)
+    few, many = Bounds(journeys=1), Bounds(journeys=0, lines=7)
+    async with store.connect() as connection:
+        for _ in range(6):
+            wanted = some_filter(chance, {"region": "4403"}, journey_id)
+            listed, cursor, pages = [], None, 0
+            while pages == 0 or cursor:
+                page = await list_receipts(connection, wanted, 5, cursor, many)
+                listed += page.items
+                cursor, pages = page.next_cursor, pages + 1
+            whole = (await list_receipts(connection, wanted, 500, None, few)).items
+            assert listed == list(whole), wanted
+            counted = await count_receipts(connection, wanted, many)
+            assert sum(counted.by_status.values()) <= len(whole)
+            assert counted.at_least or sum(counted.by_status.values()) == len(whole)
+
+
+async def test_a_page_of_a_small_region_reads_its_own_journeys_only(store: AsyncEngine) -> None:
+    journey_id = await running(store)
+    async with store.begin() as connection:
+        await connection.execute(
+            text(
+                "INSERT INTO inbox (receipt, source, event_id, partner, type, subject, body_hash, "
+                "received_at, status, journey_id) SELECT 'rc_' || n, '/s', 'e-' || n, 'p', 't', "
+                "'s', '', now() - n * interval '1 second', 'applied', "
+                "CASE WHEN n > 19990 THEN :mine ELSE 'jn_' || n % 5000 END "
+                "FROM generate_series(1, 20000) AS n"
+            ),
+            {"mine": journey_id},
+        )
+        await connection.execute(text("ANALYZE inbox"))
+    async with store.connect() as connection:
+        before = await _rows_read(connection)
+        page = await list_receipts(connection, HistoryFilter(region="440305"), 5, None)
+        counted = await count_receipts(connection, HistoryFilter(region="440305"))
+        after = await _rows_read(connection)
+    assert len(page.items) == 5
+    assert sum(counted.by_status.values()) == 10
+    assert after[0] == before[0], "the inbox was read whole"
+    assert after[1] - before[1] <= 100
 
 
 async def test_a_page_of_a_partner_reads_its_own_newest_lines_only(store: AsyncEngine) -> None:

@@ -76,6 +76,7 @@ def _receipts() -> None:
     for table in ("inbox_repeats", "inbox_variants"):
         op.add_column(table, sa.Column("partner", sa.Text(), nullable=False))
         op.create_index(f"ix_{table}_partner", table, ["partner", "received_at", "receipt"])
+        op.create_index(f"ix_{table}_received_at", table, ["received_at", "receipt"])
     op.create_index("ix_inbox_repeats_original", "inbox_repeats", ["original"])
     op.create_index("ix_inbox_history", "inbox", ["partner", "status", "received_at", "receipt"])
     op.create_index("ix_inbox_subject", "inbox", ["partner", "subject"])
