@@ -5,6 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -16,6 +17,17 @@ from store.database import create_engine
 from tests.servers import Addresses, Servers, Sweeper, make_database, tethered_test_server
 
 SHARED = pytest.StashKey[tuple[Servers, Addresses]]()
+
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(
+            colors=False, exception_formatter=structlog.dev.plain_traceback
+        ),
+    ]
+)
+"""The default draws every local variable of a traceback, which takes ten seconds for each."""
 
 
 @pytest.hookimpl(optionalhook=True)
