@@ -67,7 +67,11 @@ PhoneNumber = Annotated[str, StringConstraints(pattern=r"^\+?[0-9][0-9 -]{4,19}$
 class AskedPerson(_Asked):
     """A trainee who may be new to us; recognized by her identity number."""
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
+    name: Annotated[
+        str,
+        StringConstraints(min_length=1, max_length=100, strip_whitespace=True),
+        Field(examples=["李秀英", "Li Xiuying"]),
+    ]
     id_number: IdNumber
     phone: PhoneNumber
 

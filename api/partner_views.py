@@ -20,7 +20,11 @@ DEFAULT_OVERLAP = 24 * 3600
 """Seconds for which the old keys stay good after a rotation."""
 
 PartnerIdText = Annotated[str, StringConstraints(pattern=f"^{PARTNER_ID}$")]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+Name = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=200, strip_whitespace=True),
+    Field(examples=["深圳市职业技能考评中心", "Shenzhen Skills Assessment Center"]),
+]
 Organization = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,120}$")]
 Region = Annotated[str, StringConstraints(pattern=r"^([0-9]{2}|[0-9]{4}|[0-9]{6})?$")]
 ServiceUrl = Annotated[str, StringConstraints(max_length=500)]

@@ -44,6 +44,8 @@ class PartnerKind(StrEnum):
 
 
 class Approve(Word):
+    """Agree to the plan that was drawn up, so that training or assessment begins."""
+
     name: Literal["plan/approve"] = "plan/approve"
 
 
@@ -58,20 +60,28 @@ class ChangePlan(Word):
 
 
 class Hold(Word):
+    """Let the journey rest: nothing is due, and what arrives is kept, until it is resumed."""
+
     name: Literal["hold"] = "hold"
     reason: Reason
 
 
 class Resume(Word):
+    """End a hold; every deadline moves by as long as it lasted."""
+
     name: Literal["resume"] = "resume"
 
 
 class Withdraw(Word):
+    """The trainee gives up, which she may until the certificate is issued."""
+
     name: Literal["withdraw"] = "withdraw"
     reason: Reason
 
 
 class ExtendDeadline(Word):
+    """Give what is awaited more time: until a moment later than it is due now."""
+
     name: Literal["deadline"] = "deadline"
     until: datetime
     reason: Reason
@@ -96,6 +106,8 @@ class Switch(Word):
 
 
 class CloseLostContact(Word):
+    """End the journey because nobody reaches the trainee any more."""
+
     name: Literal["lost-contact"] = "lost-contact"
     reason: Reason
 
@@ -111,6 +123,8 @@ class Choice(StrEnum):
 
 
 class Decide(Word):
+    """Answer a question that the rules leave to a person."""
+
     name: Literal["decide"] = "decide"
     choice: Choice
     reason: Reason
