@@ -25,7 +25,7 @@ def told() -> Iterator[None]:
     except (typer.Exit, typer.Abort):
         raise
     except Exception as fault:
-        if not isinstance(fault, mendable()):
+        if not isinstance(fault, CommandFailed) and not isinstance(fault, mendable()):
             raise
         typer.secho("journeyman: ", fg="red", bold=True, err=True, nl=False)
         typer.echo(str(fault), err=True)
