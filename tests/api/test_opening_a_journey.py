@@ -245,7 +245,7 @@ async def test_everything_unknown_is_named_at_once(caseworker: httpx.AsyncClient
         ("id_number", "４４０３０５１９９９０１０１００１５"),
         ("id_number", 440305199901010015),
         ("phone", "call me"),
-        ("phone", "12"),
+        ("phone", "+12"),
         ("phone", "139001380001390013800013900138000"),
         ("name", ""),
         ("name", "陈" * 101),
