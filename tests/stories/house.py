@@ -44,7 +44,7 @@ from tests.api.people import a_journey
 from tests.partners.running import serving
 from tests.stories.partner import Partner
 from tests.stories.trainee import Trainee
-from tests.vault import VAULT
+from tests.vault import VAULT, give_to_processes
 
 COHORTS_AT_ONCE = CohortPace(rows_per_second=100, beginners=1000)
 ASKED_PER_SECOND = 2000.0
@@ -228,6 +228,7 @@ async def a_house(
         engine = create_engine(database_url)
         stack.push_async_callback(engine.dispose)
         async with engine.begin() as connection:
+            await give_to_processes(connection)
             await save_partners(
                 connection, VAULT, partners, {partner: [key] for partner, key in keys.items()}
             )
