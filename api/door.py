@@ -8,10 +8,8 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated
 
 import structlog
-from fastapi import Depends, Request
 from starlette.background import BackgroundTask
 
 from api.database import statement
@@ -157,12 +155,3 @@ def _signed(
     keys = sender.keys if sender else ()
     key = signer(headers, body, keys or _NOBODYS)
     return Genuine(source, sender, key) if sender and keys and key else None
-
-
-async def _door(request: Request) -> Door:
-    door: Door = request.app.state.door
-    return door
-
-
-AtTheDoor = Annotated[Door, Depends(_door)]
-"""The door, for routes that are not in a hurry."""

@@ -26,7 +26,7 @@ from domain.commands import JOURNEYMAN, Actor
 from domain.model import Word
 from store.audit import AuditAction, AuditLine, append
 from store.ids import new_id
-from store.pages import Page, cursor_of, key_of, moment_of
+from store.pages import Page, key_of, moment_of, page_of
 from store.quarantine_tables import OPEN_TASK, tasks
 
 
@@ -183,11 +183,8 @@ async def list_open(
         )
     query = query.order_by(tasks.c.raised_at, tasks.c.task_id).limit(limit + 1)
     rows = (await connection.execute(query)).all()
-    items = tuple(TaskView(**row._mapping) for row in rows[:limit])
-    if len(rows) <= limit:
-        return Page(items=items, next_cursor=None)
-    last = items[-1]
-    return Page(items=items, next_cursor=cursor_of(last.raised_at.isoformat(), last.task_id))
+    found = [TaskView(**row._mapping) for row in rows]
+    return page_of(found, limit, lambda last: (last.raised_at.isoformat(), last.task_id))
 
 
 def _in_region(region: str) -> ColumnElement[bool]:
