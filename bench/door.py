@@ -74,6 +74,8 @@ async def measure_steady(
             free.put_nowait(connection)
         tell(len(took))
 
+    await evenly(send, int(per_second * WARM_UP_S), per_second)
+    took.clear()
     await evenly(send, int(per_second * seconds), per_second)
     while not free.empty():
         free.get_nowait().close()
