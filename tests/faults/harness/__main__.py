@@ -65,15 +65,15 @@ async def run(given: argparse.Namespace) -> Report:
     if "seeds" in parts:
         for seed in range(given.first, given.first + given.seeds):
             async with report.failing(f"seed {seed}"):
-                report.seeds.append(
-                    await run_seed(
-                        seed,
-                        trainees=given.trainees,
-                        kills_each=given.kills,
-                        tell=tell,
-                        within=SEED_WITHIN,
-                    )
+                result = await run_seed(
+                    seed,
+                    trainees=given.trainees,
+                    kills_each=given.kills,
+                    tell=tell,
+                    within=SEED_WITHIN,
                 )
+                tell(f"seed {seed}: {'holds' if result.verdict.good else 'is broken'}")
+                report.seeds.append(result)
     if "calls" in parts:
         async with report.failing("calls and outages"), proxied_house() as house:
             tell("calls and outages: everything runs")
