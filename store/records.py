@@ -21,6 +21,18 @@ CASELOAD_CHANNEL = "caseload"
 _RECORD = text(
     """
     WITH batch AS (SELECT CAST(:batch AS jsonb) AS said),
+    retaken AS (
+        SELECT 1 FROM journeys, batch
+        WHERE journeys.journey_id = said->>'journey_id'
+            AND journeys.updated_at < CAST(said->'case'->>'updated_at' AS timestamptz)
+            AND journeys.sequence >= COALESCE(
+                (
+                    SELECT min(e.sequence)
+                    FROM jsonb_to_recordset(said->'entries') AS e(sequence int)
+                ),
+                CAST(said->'case'->>'sequence' AS int) + 1
+            )
+    ),
     lines AS (
         INSERT INTO journal (
             journey_id, sequence, kind, at, by_id, by_role,
@@ -105,13 +117,11 @@ _RECORD = text(
             OR (inbox.status IN ('applied', 'conflict') AND verdicts.status = 'superseded')
             OR (inbox.status = 'conflict' AND verdicts.status IN ('applied', 'late', 'quarantined'))
             OR (
-                inbox.status = 'quarantined' AND inbox.reason = 'too_early'
-                AND verdicts.status <> 'quarantined' AND EXISTS (
-                    SELECT 1
-                    FROM journeys, batch, jsonb_to_recordset(said->'entries') AS e(sequence int)
-                    WHERE journeys.journey_id = said->>'journey_id'
-                        AND e.sequence <= journeys.sequence
-                        AND journeys.updated_at < CAST(said->'case'->>'updated_at' AS timestamptz)
+                verdicts.status <> inbox.status AND EXISTS (SELECT 1 FROM retaken)
+                AND (inbox.status <> 'quarantined' OR inbox.reason = 'too_early')
+                AND NOT EXISTS (
+                    SELECT 1 FROM quarantine_decisions AS decided
+                    WHERE decided.receipt = inbox.receipt AND decided.step = 'rejected'
                 )
             )
         ORDER BY inbox.receipt

@@ -11,19 +11,12 @@ _SAID_WHEN_ASKED = ("eligibility", "enrollment", "training", "assessment", "refe
 
 
 def wanted(memory: JourneyMemory, wait: Wait) -> tuple[EventType, Kept] | None:
-    """The event that the wait takes next, else a correction of an ended sitting; None if neither
+    """A correction of an ended sitting, else the event that the wait takes next; None if neither
     is at hand.
+
+    The correction comes first: what the wait takes may end the time in which results can be
+    corrected, as the certificate does.
     """
-    for event in wait.events:
-        candidates = [
-            kept
-            for kept in memory.waiting
-            if kept.delivery.type == event.value
-            and reference_of(event, kept.delivery) in (None, wait.about)
-            and _of_components(kept, wait)
-        ]
-        if candidates:
-            return event, min(candidates, key=in_order)
     corrections = [
         kept
         for kept in memory.waiting
@@ -35,6 +28,16 @@ def wanted(memory: JourneyMemory, wait: Wait) -> tuple[EventType, Kept] | None:
     if corrections:
         first = min(corrections, key=in_order)
         return EventType(first.delivery.type), first
+    for event in wait.events:
+        candidates = [
+            kept
+            for kept in memory.waiting
+            if kept.delivery.type == event.value
+            and reference_of(event, kept.delivery) in (None, wait.about)
+            and _of_components(kept, wait)
+        ]
+        if candidates:
+            return event, min(candidates, key=in_order)
     return None
 
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.commands import Actor
@@ -130,6 +131,44 @@ async def test_what_the_lost_attempt_gave_up_is_applied_by_the_attempt_that_coun
     assert await fate(store, receipt) == ("quarantined", "too_early")
     await journal.record(counts)
     await journal.record(lost)
+
+    assert await fate(store, receipt) == ("applied", "said")
+
+
+@pytest.mark.parametrize(
+    ("lost", "counts"),
+    [
+        (ReceiptStatus.APPLIED, ReceiptStatus.LATE),
+        (ReceiptStatus.LATE, ReceiptStatus.APPLIED),
+        (ReceiptStatus.APPLIED, ReceiptStatus.BUFFERED),
+        (ReceiptStatus.SUPERSEDED, ReceiptStatus.DUPLICATE),
+        (ReceiptStatus.REJECTED, ReceiptStatus.APPLIED),
+    ],
+)
+async def test_what_the_attempt_that_counts_says_of_an_event_takes_the_place_of_what_a_lost_one_said(
+    store: AsyncEngine, lost: ReceiptStatus, counts: ReceiptStatus
+) -> None:
+    journey_id = await opened(store)
+    receipt = (await received(store, journey_id)).receipt
+    journal = PostgresJournal(store)
+    before = a_step_about(receipt, journey_id, now(), lost)
+
+    await journal.record(before)
+    await journal.record(a_step_about(receipt, journey_id, later(seconds=10), counts))
+    await journal.record(before)
+
+    assert await fate(store, receipt) == (counts, "said")
+
+
+async def test_a_later_step_does_not_unsay_what_an_earlier_one_said(store: AsyncEngine) -> None:
+    journey_id = await opened(store)
+    receipt = (await received(store, journey_id)).receipt
+    journal = PostgresJournal(store)
+    await journal.record(a_step_about(receipt, journey_id, now(), ReceiptStatus.APPLIED))
+
+    update = ReceiptUpdate(receipt=receipt, status=ReceiptStatus.LATE, reason="said")
+    second = a_step(journey_id, later(seconds=10), 2, EntryKind.FACT_RECORDED)
+    await journal.record(second.model_copy(update={"receipts": (update,)}))
 
     assert await fate(store, receipt) == ("applied", "said")
 

@@ -163,6 +163,28 @@ async def test_a_failure_corrected_during_retraining_is_not_sat_again(world: Wor
     assert len(bookings(trainee)) == 2
 
 
+@pytest.mark.parametrize("raw", [59, 65])
+async def test_a_correction_that_comes_with_the_certificate_counts_before_it(
+    world: World, raw: int
+) -> None:
+    trainee, ref = await sitting(world)
+    await report(trainee, "result", ref, "theory", raw=61, event_id="r-1")
+    await report(trainee, "result", ref, "practical", raw=70)
+    await trainee.until(State.CERTIFICATE_PENDING)
+
+    certificate = trainee.event("certificate.issued", {"number": "S-1"}, partner="issuer-1")
+    said = {"component": "theory", "raw": raw, "supersedes": "r-1"}
+    correction = trainee.event("assessment.result", said, partner=CENTERS[0], about=ref)
+    await trainee.deliver(certificate, correction)
+
+    await trainee.until_receipt(correction, ReceiptStatus.APPLIED)
+    if raw < 60:
+        await booked(trainee, 2)
+        assert trainee.receipt(certificate) is ReceiptStatus.BUFFERED
+    else:
+        await trainee.until_receipt(certificate, ReceiptStatus.APPLIED)
+
+
 async def test_a_pass_lowered_before_the_certificate_is_sat_again(world: World) -> None:
     trainee, ref = await sitting(world)
     await report(trainee, "result", ref, "theory", raw=61, event_id="r-1")
