@@ -145,7 +145,7 @@ async def test_what_the_lost_attempt_gave_up_is_applied_by_the_attempt_that_coun
         (ReceiptStatus.REJECTED, ReceiptStatus.APPLIED),
     ],
 )
-async def test_what_the_attempt_that_counts_says_of_an_event_takes_the_place_of_what_a_lost_one_said(
+async def test_the_attempt_that_counts_has_the_last_word_on_an_event(
     store: AsyncEngine, lost: ReceiptStatus, counts: ReceiptStatus
 ) -> None:
     journey_id = await opened(store)
