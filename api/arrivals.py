@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
-from pydantic import JsonValue, ValidationError
+from pydantic import JsonValue
 
 from api.cloud_events import Attributes, essence
+from api.event_data import UnfitData, fitting_data
 from api.partner_book import Sender
 from api.problems import TypeNotPermitted
-from api.validation import field_errors
-from domain.events import DATA_OF, EventType
+from domain.events import EventType
 from domain.journal import KeptBack
 from domain.masking import without_personal_numbers_in
 from domain.model import bounded
@@ -73,10 +73,6 @@ def _fitting(
 
 def _read(event_type: EventType, data: JsonValue) -> dict[str, JsonValue]:
     try:
-        fitting = DATA_OF[event_type].model_validate(data)
-    except ValidationError as error:
-        wrong = "; ".join(
-            f"data.{found.field}: {found.message}" for found in field_errors(error.errors())
-        )
-        raise DoesNotFit(wrong) from None
-    return fitting.model_dump(mode="json", exclude_unset=True)
+        return fitting_data(event_type, data)
+    except UnfitData as unfit:
+        raise DoesNotFit(str(unfit)) from None

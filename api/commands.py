@@ -4,13 +4,14 @@ import uuid
 from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter, Depends, Response, params
-from pydantic import JsonValue, ValidationError
+from pydantic import JsonValue
 
 from api.bodies import OptionalJsonObject, parse
 from api.cases import case_in_scope
 from api.database import transaction
 from api.dependencies import ApiDependencies, Deps, Staff, a_supervisor
 from api.etags import Seen, etag_of
+from api.event_data import UnfitData, fitting_data
 from api.journeys_client import CommandRefused, JourneysUnavailable, NoRunningJourney
 from api.once import answer_once, fingerprint_of, update_id_of
 from api.openapi import takes
@@ -28,7 +29,6 @@ from api.problems import (
 )
 from api.timelines import line_of
 from api.tokens import Caller
-from api.validation import field_errors
 from domain.commands import (
     CASE_CHANGED,
     COMMANDS,
@@ -39,7 +39,6 @@ from domain.commands import (
     Order,
     RecordEvidence,
 )
-from domain.events import DATA_OF
 from domain.masking import without_personal_numbers_in
 from domain.stages import Stage
 from store.audit import AuditAction, AuditLine
@@ -80,15 +79,10 @@ def command_of(kind: type[Command], content: dict[str, JsonValue]) -> Command:
 
 def _with_fitting_data(command: RecordEvidence) -> RecordEvidence:
     try:
-        data = DATA_OF[command.type].model_validate(command.data)
-    except ValidationError as error:
-        wrong = [
-            found.model_copy(update={"field": f"data.{found.field}", "value": None})
-            for found in field_errors(error.errors())
-        ]
-        raise _invalid(*wrong) from None
-    kept = data.model_dump(mode="json", exclude_unset=True)
-    return command.model_copy(update={"data": kept})
+        data = fitting_data(command.type, command.data)
+    except UnfitData as unfit:
+        raise _invalid(*unfit.in_request()) from None
+    return command.model_copy(update={"data": data})
 
 
 def _invalid(*errors: FieldError) -> Unprocessable:

@@ -1,10 +1,10 @@
 """Corrected data of an event in quarantine: only where it was at fault, and only if it fits."""
 
-from pydantic import JsonValue, ValidationError
+from pydantic import JsonValue
 
+from api.event_data import UnfitData, fitting_data
 from api.problems import FieldError, QuarantineForbids, Unprocessable
-from api.validation import field_errors
-from domain.events import DATA_OF, EventType
+from domain.events import EventType
 from domain.journal import KeptBack
 from domain.masking import without_personal_numbers_in
 from store.inbox import canonical
@@ -45,14 +45,11 @@ def corrected_data(view: KeptView, data: dict[str, JsonValue] | None, limit: int
 
 def _fitting(event: EventType, data: JsonValue) -> dict[str, JsonValue]:
     try:
-        fitting = DATA_OF[event].model_validate(data)
-    except ValidationError as error:
-        wrong = [
-            found.model_copy(update={"field": f"data.{found.field}", "value": None})
-            for found in field_errors(error.errors())
-        ]
-        raise Unprocessable("the body does not fit; see errors", errors=wrong) from None
-    return fitting.model_dump(mode="json", exclude_unset=True)
+        return fitting_data(event, data)
+    except UnfitData as unfit:
+        raise Unprocessable(
+            "the body does not fit; see errors", errors=unfit.in_request()
+        ) from None
 
 
 def _forbids(detail: str) -> QuarantineForbids:

@@ -24,9 +24,10 @@ from api.csv_files import (
 from api.partner_book import Sender
 from api.problems import FieldError, Problem
 from api.row_errors import row_errors
-from api.validation import field_errors
+from api.validation import field_errors, shown
 from domain.events import DATA_OF
 from domain.file_mappings import EVENT_ID, SUBJECT, FileMapping
+from domain.written import miswritten_in_cell
 from store.inbox import Arrival, canonical
 from store.row_errors import RowError
 from store.vault import Vault
@@ -136,10 +137,7 @@ class FileReader:
             for field, cell in given.items()
             if field not in (SUBJECT, EVENT_ID)
         }
-        try:
-            fitting = self._data.model_validate(data).model_dump(mode="json", exclude_unset=True)
-        except ValidationError as error:
-            raise _refused(field_errors(error.errors())) from None
+        fitting = self._fitting(data)
         subject = given.get(SUBJECT, "")
         event: dict[str, JsonValue] = {
             "specversion": "1.0",
@@ -149,6 +147,23 @@ class FileReader:
             "data": fitting,
         }
         return event | {"id": given.get(EVENT_ID) or self._id_of(event)}
+
+    def _fitting(self, data: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        try:
+            read = self._data.model_validate(data)
+        except ValidationError as error:
+            raise _refused(field_errors(error.errors())) from None
+        given = {name: getattr(read, name) for name in read.model_fields_set}
+        wrong = [
+            FieldError(field=name, message=why, value=shown(data[name]))
+            for name, value in given.items()
+            if (why := miswritten_in_cell(data[name], value))
+        ]
+        if wrong:
+            raise _refused(wrong)
+        times = {name: value for name, value in given.items() if isinstance(value, datetime)}
+        here = {name: at if at.tzinfo else at.replace(tzinfo=CHINA) for name, at in times.items()}
+        return read.model_copy(update=here).model_dump(mode="json", exclude_unset=True)
 
     def _value(self, field: str, cell: str) -> str:
         told = self._mapping.values.get(field, {}).get(cell, cell)

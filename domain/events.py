@@ -4,7 +4,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationInfo, field_validator
 
 from domain.model import Ref, Text, Word
 from domain.plan import Component
@@ -157,19 +157,21 @@ class AssessmentVoided(_AboutBooking):
 class AssessmentResult(_AboutBooking):
     """Marks of one component; `raw` of `max` points, passed by the policy's pass mark."""
 
-    raw: Annotated[float, Field(ge=0, le=100_000)]
     max: Annotated[float, Field(gt=0, le=100_000)] = 100
+    raw: Annotated[float, Field(ge=0, le=100_000)]
     pass_mark: Annotated[float, Field(ge=0, le=100_000)] | None = None
     outcome: Literal["pass", "fail"] | None = None
     assessor: Text | None = None
     standard_version: Text = ""
     sat_at: date | datetime | None = None
 
-    @model_validator(mode="after")
-    def _raw_within_max(self) -> "AssessmentResult":
-        if self.raw > self.max:
-            raise ValueError(f"raw {self.raw:g} is over max {self.max:g}")
-        return self
+    @field_validator("raw")
+    @classmethod
+    def _raw_within_max(cls, raw: float, before: ValidationInfo) -> float:
+        most = before.data.get("max", raw)
+        if raw > most:
+            raise ValueError(f"raw {raw:g} is over max {most:g}")
+        return raw
 
     @property
     def mark(self) -> float:

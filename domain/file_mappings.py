@@ -15,6 +15,7 @@ from pydantic import (
 
 from domain.events import DATA_OF, EventType
 from domain.model import Word
+from domain.written import miswritten_in_cell
 
 SUBJECT, EVENT_ID = "subject", "event_id"
 """What a column gives besides data: whom a row is about, and the id of its event."""
@@ -192,10 +193,10 @@ def _fault_in(event_type: EventType, field: str, value: object) -> str:
     info = DATA_OF[event_type].model_fields[field]
     kind: Any = Annotated[info.annotation, info]
     try:
-        TypeAdapter(kind).validate_python(value)
+        read = TypeAdapter(kind).validate_python(value)
     except ValidationError as error:
         return str(error.errors()[0]["msg"])
-    return ""
+    return miswritten_in_cell(value, read)
 
 
 def _can_be_read(form: str) -> bool:
