@@ -1,6 +1,8 @@
 """Ports on the loopback interface: none is assumed to be free."""
 
 import contextlib
+import itertools
+import os
 import socket
 
 import psutil
@@ -8,6 +10,8 @@ import psutil
 from processes.embedded.failures import PortTaken
 
 LOOPBACK = "127.0.0.1"
+FIRST_OF_TESTS, RANGES, PORTS_EACH = 10_000, 100, 200
+_given = itertools.count()
 
 
 def require_free(port: int, purpose: str, setting: str) -> None:
@@ -46,11 +50,17 @@ def answers(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A port that is free now, for a server of a test."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """A port for a server of a test, which nobody else takes before that server listens on it.
+
+    It lies below those that the kernel gives to connections and to whoever asks for any port, and
+    each process counts through a range of its own.
+    """
+    first = FIRST_OF_TESTS + os.getpid() % RANGES * PORTS_EACH
+    for _ in range(PORTS_EACH):
+        port = first + next(_given) % PORTS_EACH
+        if is_free(port):
+            return port
+    raise RuntimeError(f"no port from {first} to {first + PORTS_EACH - 1} is free")
 
 
 def _listener(port: int) -> int | None:

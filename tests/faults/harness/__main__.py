@@ -19,7 +19,7 @@ from tests.faults.harness.outages import (
 )
 from tests.faults.harness.proofs import Proof
 from tests.faults.harness.report import Report
-from tests.faults.harness.seed import run_seed
+from tests.faults.harness.seed import NONE_YET, run_seed
 
 TRAINEES = 500
 KILLS_EACH = 3
@@ -63,6 +63,7 @@ async def run(given: argparse.Namespace) -> Report:
     parts, sizes = given.parts, Sizes().times(given.share)
     report = Report()
     if "seeds" in parts:
+        oracles = NONE_YET
         for seed in range(given.first, given.first + given.seeds):
             async with report.failing(f"seed {seed}"):
                 result = await run_seed(
@@ -71,9 +72,12 @@ async def run(given: argparse.Namespace) -> Report:
                     kills_each=given.kills,
                     tell=tell,
                     within=SEED_WITHIN,
+                    oracles=oracles,
                 )
                 tell(f"seed {seed}: {'holds' if result.verdict.good else 'is broken'}")
                 report.seeds.append(result)
+                if result.verdict.good:
+                    oracles = result.oracles
     if "calls" in parts:
         async with report.failing("calls and outages"), proxied_house() as house:
             tell("calls and outages: everything runs")

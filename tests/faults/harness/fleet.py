@@ -15,17 +15,16 @@ import time
 from asyncio.subprocess import PIPE, Process
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from socket import socket
 
 import psutil
 from temporalio.client import Client
 
 from domain.commands import Role
 from partners.requests import Service
-from processes.embedded.ports import LOOPBACK
+from processes.embedded.ports import LOOPBACK, free_port
 from processes.local_issuer import SECRETS_FILE, LocalIssuer
 from processes.settings import Settings
 from processes.temporal_client import connect_temporal
@@ -179,7 +178,7 @@ async def open_fleet(
         HouseFailed: with what its supervisor and processes said last.
     """
     folder = _new_folder()
-    ports = dict(zip(PORTS, _free_ports(), strict=True))
+    ports = {name: free_port() for name in PORTS}
     settings = Settings.model_validate({"data_folder": folder / "data", **ports})
     supervisor: Process | None = None
     try:
@@ -240,11 +239,3 @@ def _new_folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="journeyman-faults-"))
     folder.chmod(0o711)
     return folder
-
-
-def _free_ports() -> list[int]:
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket()) for _ in PORTS]
-        for probe in probes:
-            probe.bind((LOOPBACK, 0))
-        return [probe.getsockname()[1] for probe in probes]

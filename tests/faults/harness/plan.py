@@ -6,6 +6,7 @@ All is drawn from the seed alone. The shares are those of promise 1.
 import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from domain.events import EventType
@@ -101,7 +102,7 @@ class Plan:
     ghosts: int
     chance: random.Random = field(repr=False)
 
-    @property
+    @cached_property
     def events(self) -> int:
         """How many events are sent, each repeat counted."""
         return self.ghosts + sum(

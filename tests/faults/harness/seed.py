@@ -3,14 +3,15 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 
 import httpx
 
 from domain.journal import ReceiptStatus
 from partners.requests import SERVICES
+from partners.sandbox.wire import Wire
 from tests.faults.harness import verdict
 from tests.faults.harness.books import Books
 from tests.faults.harness.carrying import Carried, Carrier, World
@@ -21,11 +22,13 @@ from tests.faults.harness.plan import Plan, ghosts, make_plan, oracle_of
 from tests.faults.harness.sender import (
     ANSWERED_WITHIN,
     AT_ONCE,
+    EVENTS,
+    OPENINGS,
     Acknowledgment,
     Door,
     an_event,
 )
-from tests.faults.harness.stories import FinalBooks, read_books, story_of
+from tests.faults.harness.stories import FinalBooks, Story, read_books, story_of
 from tests.faults.harness.verdict import Verdict
 from tests.partners.running import serving
 
@@ -40,12 +43,14 @@ _UNDER_WAY = (
     "+ (SELECT count(*) FROM outbox) AS waiting"
 )
 
+NONE_YET: Mapping[str, Story] = {}
+
 Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class SeedResult:
-    """What one seed gave."""
+    """What one seed gave; `oracles` are the stories of each way gone event by event."""
 
     seed: int
     sent: int
@@ -59,6 +64,7 @@ class SeedResult:
     seconds: float
     drain_seconds: float
     verdict: Verdict
+    oracles: dict[str, Story]
 
 
 class NotDone(Exception):
@@ -75,11 +81,21 @@ async def a_door(fleet: Fleet, region: str = REGION) -> AsyncIterator[Door]:
         limits=httpx.Limits(max_connections=AT_ONCE + 16),
     ) as http:
         tokens = [fleet.token(f"caseworker-{n}", region=region[:2]) for n in range(CASEWORKERS)]
-        yield Door(http, fleet.partner_secrets(), tokens)
+        with (
+            closing(Wire(f"{fleet.api_url}{EVENTS}", ANSWERED_WITHIN)) as events,
+            closing(Wire(f"{fleet.api_url}{OPENINGS}", ANSWERED_WITHIN)) as openings,
+        ):
+            yield Door(http, events, openings, fleet.partner_secrets(), tokens)
 
 
 async def run_seed(
-    seed: int, *, trainees: int, kills_each: int, tell: Tell, within: float
+    seed: int,
+    *,
+    trainees: int,
+    kills_each: int,
+    tell: Tell,
+    within: float,
+    oracles: Mapping[str, Story] = NONE_YET,
 ) -> SeedResult:
     """Run one seed in a house of its own.
 
@@ -88,6 +104,8 @@ async def run_seed(
         kills_each: how often each process is killed.
         tell: is told of the progress.
         within: seconds after which it is given up.
+        oracles: of an earlier seed, which need not go their ways again: an oracle's story is told
+            by its way and the code alone.
 
     Raises:
         NotDone: not all could be carried in that time.
@@ -103,7 +121,7 @@ async def run_seed(
             try:
                 async with asyncio.timeout(within), asyncio.TaskGroup() as group:
                     looking = group.create_task(books.look())
-                    result = await _carry_all(plan, fleet, door, books, partners, tell)
+                    result = await _carry_all(plan, fleet, door, books, partners, tell, oracles)
                     looking.cancel()
             except TimeoutError:
                 raise NotDone(f"seed {seed}: not done within {within:g} s") from None
@@ -113,13 +131,23 @@ async def run_seed(
 
 
 async def _carry_all(  # noqa: PLR0917
-    plan: Plan, fleet: Fleet, door: Door, books: Books, partners: MutePartners, tell: Tell
+    plan: Plan,
+    fleet: Fleet,
+    door: Door,
+    books: Books,
+    partners: MutePartners,
+    tell: Tell,
+    known: Mapping[str, Story],
 ) -> SeedResult:
     began = time.monotonic()
     sequential = World(door, books, partners, plan.chance, sequential=True)
     ways = {trainee.variant.name: trainee.variant for trainee in plan.trainees}
     oracles = await asyncio.gather(
-        *(Carrier(sequential, oracle_of(variant)).carry() for variant in ways.values())
+        *(
+            Carrier(sequential, oracle_of(variant)).carry()
+            for name, variant in ways.items()
+            if name not in known
+        )
     )
     tell(f"seed {plan.seed}: {len(oracles)} oracles after {time.monotonic() - began:.0f} s")
     sent_before, taken_before = door.sent, len(door.acknowledged)
@@ -129,6 +157,8 @@ async def _carry_all(  # noqa: PLR0917
     drained = await _drained(books, door.last_sent_at)
     final = await read_books(books, [each.journey_id for each in (*oracles, *people)])
     acknowledged = door.acknowledged[taken_before:]
+    told = [(each, story_of(each, final, partners)) for each in oracles]
+    stories = dict(known) | {each.trainee.variant.name: story for each, story in told}
     return SeedResult(
         seed=plan.seed,
         sent=door.sent - sent_before,
@@ -141,7 +171,15 @@ async def _carry_all(  # noqa: PLR0917
         journeys=len(people),
         seconds=time.monotonic() - began,
         drain_seconds=drained,
-        verdict=_judge(door, people, oracles, final, partners),
+        verdict=Verdict(
+            lost=verdict.lost(door.acknowledged, final),
+            doubled=verdict.doubled((*oracles, *people), final),
+            differing=verdict.wrong_oracles(told)
+            + verdict.differing(
+                [(each, story_of(each, final, partners)) for each in people], stories, final
+            ),
+        ),
+        oracles=stories,
     )
 
 
@@ -186,23 +224,6 @@ def _statuses(acknowledged: Sequence[Acknowledgment], final: FinalBooks) -> Coun
     counted = Counter(final.inbox[key].status for key in keys if key in final.inbox)
     counted[ReceiptStatus.DUPLICATE] += len(acknowledged) - len(keys)
     return counted
-
-
-def _judge(
-    door: Door,
-    people: Sequence[Carried],
-    oracles: Sequence[Carried],
-    final: FinalBooks,
-    partners: MutePartners,
-) -> Verdict:
-    told = [(each, story_of(each, final, partners)) for each in oracles]
-    stories = [(each, story_of(each, final, partners)) for each in people]
-    by_way = {carried.trainee.variant.name: story for carried, story in told}
-    return Verdict(
-        lost=verdict.lost(door.acknowledged, final),
-        doubled=verdict.doubled((*oracles, *people), final),
-        differing=verdict.wrong_oracles(told) + verdict.differing(stories, by_way, final),
-    )
 
 
 @contextmanager
