@@ -9,13 +9,14 @@ from typing import Annotated, Any, Literal
 import orjson
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from api.database import transaction
 from api.dependencies import Auditor, Deps
 from api.paging import PageQuery
 from api.problems import documented
 from domain.model import Ref
+from domain.moments import Moment
 from store.audit import AuditAction, AuditLine, append
 from store.audit_chain import Line
 from store.audit_reading import AuditFilter, ChainedLine, every_line, list_lines
@@ -36,8 +37,8 @@ class AuditQuery(BaseModel):
     action: AuditAction | None = None
     about: Ref | None = None
     actor: Ref | None = None
-    since: Annotated[AwareDatetime | None, Field(alias="from")] = None
-    until: Annotated[AwareDatetime | None, Field(alias="to")] = None
+    since: Annotated[Moment | None, Field(alias="from")] = None
+    until: Annotated[Moment | None, Field(alias="to")] = None
 
     def filter(self, region: str) -> AuditFilter:
         """The store's filter, within an auditor's region."""

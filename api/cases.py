@@ -6,7 +6,7 @@ Which fields of a case a role is shown is told in `api.fields`.
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query, Response
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.database import transaction
@@ -22,6 +22,7 @@ from api.timelines import Timeline, line_of
 from api.tokens import Caller
 from domain.commands import Role
 from domain.model import Ref
+from domain.moments import Moment
 from domain.stages import Outcome, Pathway, Stage, State, StuckCause
 from store.caseload import CaseFilter, CaseView, Scope, find_case, list_cases, timeline
 
@@ -58,7 +59,7 @@ class ListQuery(PageQuery):
     partner: Ref | None = None
     stuck: bool | None = None
     stuck_cause: StuckCause | None = None
-    due_before: AwareDatetime | None = None
+    due_before: Moment | None = None
     outcome: Outcome | None = None
     open: bool | None = None
 

@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue
 
 from api.paging import PageQuery
-from api.receipts import Moment
 from domain.journal import KeptBack
 from domain.masking import without_personal_numbers
 from domain.model import Reason, Ref
+from domain.moments import Moment
 
 Why = Annotated[Reason, AfterValidator(without_personal_numbers)]
 """Why an event is released or rejected; personal numbers in it are withheld."""

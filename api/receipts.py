@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
 
 from api.database import transaction
 from api.dependencies import Deps, StaffOrPartner
@@ -15,20 +15,11 @@ from api.tokens import Caller
 from domain.commands import Role
 from domain.journal import ReceiptStatus
 from domain.model import Ref
+from domain.moments import Moment
 from store.receipt_history import HistoryFilter, count_receipts, list_receipts
 from store.receipts import ReceiptView, receipt
 
 router = APIRouter(tags=["partners"])
-
-
-def _in_our_time(moment: datetime) -> datetime:
-    if not 1900 <= moment.year <= 2200:
-        raise ValueError("must lie in the years 1900 to 2200")
-    return moment
-
-
-Moment = Annotated[AwareDatetime, AfterValidator(_in_our_time)]
-"""A time with offset that every calendar of ours can hold."""
 
 
 class Receipt(BaseModel):

@@ -1,6 +1,5 @@
 """What staff ask of one journey, and what it answers (`domain.md`, Commands from staff)."""
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -8,6 +7,7 @@ from pydantic import Field, JsonValue
 
 from domain.events import EventType
 from domain.model import Reason, Ref, Text, Word
+from domain.moments import Moment
 from domain.plan import ModuleCredit
 from domain.stages import Stage, State
 
@@ -83,7 +83,7 @@ class ExtendDeadline(Word):
     """Give what is awaited more time: until a moment later than it is due now."""
 
     name: Literal["deadline"] = "deadline"
-    until: datetime
+    until: Moment
     reason: Reason
 
 

@@ -123,8 +123,6 @@ def _forbids_extension(desk: "Desk", command: ExtendDeadline) -> tuple[str, str]
     deadline = desk.memory.deadline
     if deadline is None or desk.wait is None:
         return "deadline.running", "no deadline runs that could be extended"
-    if command.until.tzinfo is None:
-        return "deadline.later", "`until` needs an offset"
     if command.until <= max(deadline.due, workflow.now()):
         return "deadline.later", f"it is due {deadline.due.isoformat()} already; name a later time"
     return None

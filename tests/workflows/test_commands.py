@@ -94,12 +94,12 @@ async def test_a_deadline_is_never_brought_forward(world: World, shift: timedelt
     assert trainee.case.due_at == due
 
 
-async def test_a_time_without_an_offset_is_refused(world: World) -> None:
+async def test_the_farthest_deadline_leaves_the_journey_running(world: World) -> None:
     trainee = await waiting(world)
-    naive = datetime.fromisoformat("2199-01-01T00:00:00")
-    refusal = await trainee.refused(ExtendDeadline(until=naive, reason="wish"))
-    assert refusal.rule == "deadline.later"
-    assert "offset" in refusal.detail
+    farthest = datetime.fromisoformat("2200-12-31T23:59:59-12:00")
+    await trainee.command(ExtendDeadline(until=farthest, reason="never mind"))
+    assert trainee.case.due_at == farthest
+    await trainee.command(Hold(reason="she travels"))
 
 
 async def test_an_overdue_deadline_is_extended_beyond_now_only(world: World) -> None:
