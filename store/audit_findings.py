@@ -12,6 +12,7 @@ class Kind(StrEnum):
 
     EDITED = "edited line"
     MOVED = "moved line"
+    ADDED = "added line"
     MISSING = "missing line"
     CUT_OFF = "cut-off strand"
     REWRITTEN = "rewritten line"

@@ -2,22 +2,39 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import and_, bindparam, select, tuple_
+from sqlalchemy import ColumnElement, Table, and_, bindparam, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.audit_chain import BEGINNING, Line, Seal, line_hash, seal_mac
 from store.audit_findings import Finding, Kind, Misfit, told_apart
 from store.audit_tables import audit_log, audit_seals
+from store.tables import MOMENT
 from store.vault import Vault
 
 PAGE = 5_000
 SEALED_WITHIN = timedelta(minutes=1)
 """A line that waits longer for its seal is a finding: seals were taken away, or no relay runs."""
 
+_BEFORE_ALL = -(2**63)
+"""Reading begins before line 1 of strand 1, and before seal 1: nobody writes there but a forger."""
+_FIRST, _LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+
+
+def _readable(table: Table) -> list[ColumnElement[Any]]:
+    """The columns; a moment that Python can't hold is drawn back, and then fits no hash."""
+    return [
+        func.least(func.greatest(column, _FIRST), _LAST).label(column.name)
+        if column.type is MOMENT
+        else column
+        for column in table.c
+    ]
+
+
 _LINES = (
-    select(audit_log)
+    select(*_readable(audit_log))
     .where(
         tuple_(audit_log.c.strand, audit_log.c.sequence)
         > tuple_(bindparam("strand"), bindparam("sequence"))
@@ -26,7 +43,7 @@ _LINES = (
     .limit(PAGE)
 )
 _SEALS = (
-    select(audit_seals, audit_log.c.hash.label("held"))
+    select(*_readable(audit_seals), audit_log.c.hash.label("held"))
     .join_from(
         audit_seals,
         audit_log,
@@ -105,7 +122,7 @@ class Verification:
             yield Finding(Kind.CUT_OFF, words, number, 1)
 
     async def _read_lines(self) -> AsyncIterator[Line]:
-        place = {"strand": 0, "sequence": 0}
+        place = {"strand": _BEFORE_ALL, "sequence": _BEFORE_ALL}
         while rows := (await self._connection.execute(_LINES, place)).all():
             for row in rows:
                 yield Line(*row)
@@ -114,6 +131,9 @@ class Verification:
             self._progress(self.lines)
 
     def _line_findings(self, strand: _Strand, line: Line, misfits: list[Misfit]) -> list[Finding]:
+        if line.strand < 1 or line.sequence < 1:
+            words = "strands and their lines are counted from 1: somebody put it there"
+            return [Finding(Kind.ADDED, words, line.strand, line.sequence)]
         findings = []
         follows = line.sequence == strand.read + 1
         if not follows:
@@ -139,11 +159,16 @@ class Verification:
         return findings
 
     async def _seal_findings(self) -> AsyncIterator[Finding]:
-        last = 0
+        place, last = _BEFORE_ALL, 0
         befores = [BEGINNING]  # the mac that stands before, and what it should be
-        while rows := (await self._connection.execute(_SEALS, {"after": last})).all():
+        while rows := (await self._connection.execute(_SEALS, {"after": place})).all():
+            place = rows[-1].number
             for row in rows:
                 seal = Seal(*row[:-1])
+                if seal.number < 1:
+                    words = "seals are counted from 1: somebody put it there"
+                    yield Finding(Kind.SEAL_FORGED, words, seal=seal.number)
+                    continue
                 if seal.number != last + 1:
                     words = f"seals {last + 1} to {seal.number - 1} are missing"
                     yield Finding(Kind.SEAL_MISSING, words, seal=last + 1)

@@ -251,6 +251,50 @@ async def test_an_emptied_log_without_seals_is_found_by_its_anchor(
     assert (found.kind, found.seal) == (Kind.SEALS_CUT_OFF, 2)
 
 
+@pytest.mark.parametrize("moment", ["infinity", "-infinity", "4000-01-01 BC", "20000-01-01"])
+async def test_a_time_that_we_can_not_hold_is_an_edit(
+    log: AsyncEngine, forger: AsyncEngine, moment: str
+) -> None:
+    async with forging(forger) as connection:
+        await connection.execute(text(f"UPDATE audit_log SET at = '{moment}' WHERE sequence = 3"))
+        await connection.execute(
+            text(f"UPDATE audit_seals SET sealed_at = '{moment}' WHERE number = 2")
+        )
+    found = [(one.kind, one.sequence or one.seal) for one in await verify(log)]
+    assert found == [(Kind.SEAL_FORGED, 2), (Kind.EDITED, 3)]
+
+
+@pytest.mark.parametrize(
+    ("strand", "sequence"), [(-1, 1), (0, 0), (0, 1), (1, 0), (1, -(2**63) + 1)]
+)
+async def test_a_line_before_the_first_is_found(
+    log: AsyncEngine, forger: AsyncEngine, strand: int, sequence: int
+) -> None:
+    async with forging(forger) as connection:
+        await connection.execute(
+            text(
+                f"INSERT INTO audit_log SELECT {strand}, {sequence}, at, action, actor_id, "
+                "actor_role, about, detail, hash FROM audit_log WHERE sequence = 1"
+            )
+        )
+    assert places(await verify(log)) == [(Kind.ADDED, strand, sequence)]
+
+
+@pytest.mark.parametrize("number", [0, -3])
+async def test_a_seal_before_the_first_is_found(
+    log: AsyncEngine, forger: AsyncEngine, number: int
+) -> None:
+    async with forging(forger) as connection:
+        await connection.execute(
+            text(
+                f"INSERT INTO audit_seals SELECT {number}, 99, sequence, hash, sealed_at, mac "
+                "FROM audit_seals WHERE number = 1"
+            )
+        )
+    (found,) = await verify(log)
+    assert (found.kind, found.seal) == (Kind.SEAL_FORGED, number)
+
+
 @pytest.mark.parametrize("number", [1, 2])
 async def test_a_deleted_seal_is_found(log: AsyncEngine, forger: AsyncEngine, number: int) -> None:
     await write(log, 11)
