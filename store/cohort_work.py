@@ -129,6 +129,12 @@ _PRESSURE = text(
         ) AS beginners
     """  # noqa: S608 (the predicates are our own)
 ).bindparams(bindparam("lately", type_=Interval))
+_NOT_BEGUN = text(
+    """
+    SELECT count(*) FROM journeys
+    WHERE journey_id = ANY(:journeys) AND sequence = 0 AND opened_at > clock_timestamp() - :lately
+    """
+).bindparams(bindparam("journeys", type_=ARRAY(Text)), bindparam("lately", type_=Interval))
 _MOST_COUNTED = 1000
 
 
@@ -151,6 +157,12 @@ async def pressure(connection: AsyncConnection, lately: timedelta) -> Pressure:
     found = await connection.execute(_PRESSURE, {"most": _MOST_COUNTED, "lately": lately})
     row = found.one()
     return Pressure(events=row.events, starts=row.starts, beginners=row.beginners)
+
+
+async def not_begun(connection: AsyncConnection, journeys: Iterable[str], lately: timedelta) -> int:
+    """How many of these journeys, if opened lately, have not written their first line."""
+    given = {"journeys": list(journeys), "lately": lately}
+    return int((await connection.execute(_NOT_BEGUN, given)).scalar_one())
 
 
 async def lease_rows(

@@ -208,13 +208,52 @@ async def test_while_many_events_wait_rows_go_one_by_one(store: AsyncEngine) -> 
     assert (await as_it_stands(store, cohort)).opened == 1
 
 
+async def begin(engine: AsyncEngine, cohort: CohortView) -> None:
+    """Let the journeys that the cohort has opened write their first line."""
+    async with engine.begin() as connection:
+        await connection.execute(
+            text(
+                "UPDATE journeys SET sequence = 1 FROM cohort_rows AS row "
+                "WHERE row.journey_id = journeys.journey_id AND row.cohort_id = :id"
+            ),
+            {"id": cohort.cohort_id},
+        )
+
+
 async def test_a_few_journeys_begin_at_a_time(store: AsyncEngine) -> None:
     cohort, _ = await sent(store, good_rows(8))
-    opener = an_opener(store, beginners=3, gives_way=timedelta(seconds=0.2))
-    await opener.open_rows()
-    assert not await opener.open_rows()
+    opener = an_opener(store, beginners=3)
+    for _ in range(4):
+        await opener.open_rows()
     assert (await as_it_stands(store, cohort)).opened == 3
-    async with store.begin() as connection:
-        await connection.execute(text("UPDATE journeys SET sequence = 1"))
-    assert await opener.open_rows()
+    await begin(store, cohort)
+    for _ in range(4):
+        await opener.open_rows()
     assert (await as_it_stands(store, cohort)).opened == 6
+
+
+async def test_after_a_journey_has_begun_the_others_have_a_multiple_of_its_time(
+    store: AsyncEngine,
+) -> None:
+    cohort, _ = await sent(store, good_rows(2))
+    opener = an_opener(store, beginners=1, rests=3.0)
+    clock = asyncio.get_running_loop().time
+    await opener.open_rows()
+    opened_at = clock()
+    await opener.open_rows()
+    await asyncio.sleep(0.2)
+    began_at = clock()
+    await begin(store, cohort)
+    while (await as_it_stands(store, cohort)).waiting:
+        await opener.open_rows()
+    assert clock() - began_at >= 3 * (began_at - opened_at)
+
+
+async def test_beginners_of_others_hold_a_row_up_but_not_for_good(store: AsyncEngine) -> None:
+    await opened(store)
+    cohort, _ = await sent(store, good_rows(5))
+    clock = asyncio.get_running_loop().time
+    opener, asked_at = an_opener(store, beginners=1, gives_way=timedelta(seconds=0.3)), clock()
+    assert await opener.open_rows()
+    assert clock() - asked_at >= 0.3
+    assert (await as_it_stands(store, cohort)).opened == 1
