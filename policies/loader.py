@@ -25,6 +25,7 @@ class Policies:
 
     def __init__(self, layers: Iterable[Layer]) -> None:
         self._layers = {layer.cover: layer for layer in layers}
+        self._chains: dict[tuple[str, str | None], tuple[Cover, ...]] = {}
         self._made: dict[tuple[Cover, ...], Policy] = {}
 
     def for_region(self, region: str, program: Program) -> Policy:
@@ -34,7 +35,10 @@ class Policies:
         overlay in the same order. A region without a file of its own has those of the region
         around it.
         """
-        chain = self._chain(region, program.policy)
+        asked = region, program.policy
+        if asked not in self._chains:
+            self._chains[asked] = self._chain(*asked)
+        chain = self._chains[asked]
         if chain not in self._made:
             self._made[chain] = _policy(Stack(self._layers[cover] for cover in chain), chain)
         return self._made[chain]
