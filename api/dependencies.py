@@ -11,7 +11,13 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.journeys_client import JourneyClient
-from api.problems import RoleNotPermitted, TooManyRequests, Unauthenticated
+from api.problems import (
+    FieldError,
+    RoleNotPermitted,
+    TooManyRequests,
+    Unauthenticated,
+    Unprocessable,
+)
 from api.rates import Rates, Refusals
 from api.tokens import Caller, TokenVerifier
 from domain.catalog import Catalog
@@ -92,14 +98,26 @@ _Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
 async def _caller(request: Request, bearer: _Bearer, deps: Deps) -> Caller:
-    if bearer is None:
+    if bearer is None or len(request.headers.getlist("Authorization")) > 1:
         raise Unauthenticated("send a bearer token")
     turnstile: Turnstile = request.app.state.turnstile
     caller = await _known(turnstile.refusals, request, bearer.credentials, deps.tokens)
     wait = turnstile.callers.take(f"{caller.role}:{caller.subject}")
     if wait:
         raise TooManyRequests("you ask more often than one caller may", wait=wait)
+    _must_be_said_once(request)
     return caller
+
+
+def _must_be_said_once(request: Request) -> None:
+    """Refuse a header of which only one could be heeded, and nobody knows which was meant."""
+    errors = [
+        FieldError(field=name, message="must be sent once")
+        for name in ("Idempotency-Key", "If-Match")
+        if len(request.headers.getlist(name)) > 1
+    ]
+    if errors:
+        raise Unprocessable("the request is not valid; see errors", errors=errors)
 
 
 async def _known(refusals: Refusals, request: Request, token: str, tokens: TokenVerifier) -> Caller:

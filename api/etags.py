@@ -15,7 +15,7 @@ ETAG: dict[str, Any] = {
 }
 """What a route's document says of the header in its answer."""
 
-_VERSION = re.compile(r'"([0-9]{1,9})"')
+_VERSION = re.compile(r'"(0|[1-9][0-9]{0,8})"')
 
 
 def etag_of(version: int) -> str:

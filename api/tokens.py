@@ -129,7 +129,7 @@ class TokenVerifier:
     def _checked(self, claims: dict[str, object], now: float) -> dict[str, object]:
         if claims.get("iss") != self._issuer:
             raise _Faulty("issuer")
-        if claims.get("aud") != self._audience:
+        if claims.get("aud") not in (self._audience, [self._audience]):
             raise _Faulty("audience")
         begins, ends = _moment(claims, "nbf"), _moment(claims, "exp")
         issued = _moment(claims, "iat") if "iat" in claims else begins

@@ -48,5 +48,20 @@ async def test_the_token_that_the_faulty_ones_are_made_of_is_good(
         assert (await client.get("/v1/journeys")).status_code == 200
 
 
+async def test_an_audience_may_stand_in_a_list_of_one(app: FastAPI, issuer: Issuer) -> None:
+    token = issuer.token("caseworker", region="44", aud=["journeyman"])
+    async with client_of(app, token) as client:
+        assert (await client.get("/v1/journeys")).status_code == 200
+
+
+@pytest.mark.parametrize("first", ["good", "bad"])
+async def test_of_two_tokens_none_is_looked_at(app: FastAPI, issuer: Issuer, first: str) -> None:
+    good = issuer.token("caseworker", region="44")
+    tokens = [good, good[:-8]] if first == "good" else [good[:-8], good]
+    async with client_of(app) as client:
+        headers = [("Authorization", f"Bearer {token}") for token in tokens]
+        assert (await client.get("/v1/journeys", headers=headers)).status_code == 401
+
+
 def test_there_are_enough_of_them() -> None:
     assert len(FAULTY) >= 25

@@ -64,7 +64,9 @@ async def test_the_loser_is_told_what_changed_and_where_the_case_is(
     assert answer.headers["ETag"] == '"0"'
 
 
-@pytest.mark.parametrize("header", ["7", "W/x", '"7', '"-1"', '"7", "8"', '"seven"', '""', "٧"])
+@pytest.mark.parametrize(
+    "header", ["7", "W/x", '"7', '"-1"', '"7", "8"', '"seven"', '""', "٧", 'W/"7"', '"07"']
+)
 async def test_a_tag_that_is_none_of_ours_is_told(
     caseworker: httpx.AsyncClient, journeys: PlayedJourneys, journey: str, header: str
 ) -> None:
@@ -74,6 +76,19 @@ async def test_a_tag_that_is_none_of_ours_is_told(
 
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == "If-Match"
+    assert journeys.orders == []
+
+
+@pytest.mark.parametrize("name", ["If-Match", "Idempotency-Key"])
+async def test_a_header_that_comes_twice_is_told(
+    caseworker: httpx.AsyncClient, journeys: PlayedJourneys, journey: str, name: str
+) -> None:
+    answer = await caseworker.post(
+        f"/v1/journeys/{journey}/resume", headers=[(name, '"1"'), (name, '"2"')]
+    )
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [{"field": name, "message": "must be sent once"}]
     assert journeys.orders == []
 
 
