@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from uuid import uuid4
 
+import hypothesis
 import pytest
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -14,7 +15,7 @@ from temporalio.testing import WorkflowEnvironment
 from processes.embedded.app_role import as_processes
 from processes.embedded.namespace import prepare_namespace
 from store.database import create_engine
-from tests.servers import Addresses, Servers, Sweeper, make_database, tethered_test_server
+from tests.servers import Addresses, Servers, Sweeper, make_database, start_time_skipping
 
 SHARED = pytest.StashKey[tuple[Servers, Addresses]]()
 
@@ -28,6 +29,16 @@ structlog.configure(
     ]
 )
 """The default draws every local variable of a traceback, which takes ten seconds for each."""
+
+hypothesis.settings.register_profile(
+    "everywhere",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("everywhere")
+"""The same examples in every run, however slow the machine."""
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -145,8 +156,5 @@ async def time_skipping(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[WorkflowEnvironment]:
     """A server that skips time; shared by this worker's tests, so mind whose time is skipped."""
-    async with await WorkflowEnvironment.start_time_skipping(
-        data_converter=pydantic_data_converter,
-        test_server_existing_path=str(tethered_test_server(tmp_path_factory.mktemp("skipping"))),
-    ) as environment:
+    async with await start_time_skipping(tmp_path_factory.mktemp("skipping")) as environment:
         yield environment

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from api.app import create_app
 from api.dependencies import ApiDependencies, Limits
 from api.door import Door
+from api.keeping import MOST_TOGETHER
 from api.problems import Unavailable
 from store.inbox import Arrival, Received, Variant, canonical, receive
 from tests.api.conftest import client_of
@@ -20,6 +21,8 @@ from tests.api.partners import an_event, as_body, signed
 from tests.vault import VAULT
 
 EVENTS = "/v1/events"
+SOON_REFUSED = Limits(database_answer=timedelta(seconds=2))
+MANY = 1000
 
 
 def an_arrival(partner: str, event_id: str, said: str = "") -> Arrival:
@@ -74,7 +77,7 @@ async def test_one_partner_s_lock_keeps_nobody_else_waiting(
         await receive(holder, VAULT, an_arrival("a", "ev-1"), now)
         waits = asyncio.create_task(door.keeping.keep(an_arrival("a", "ev-1")))
         behind = asyncio.create_task(door.keeping.keep(an_arrival("a", "ev-2")))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             answer = await door.keeping.keep(an_arrival("b", "ev-1"))
         assert isinstance(answer, Received)
         assert not waits.done()
@@ -101,8 +104,7 @@ async def test_who_goes_away_takes_nobody_along(door: Door, engine: AsyncEngine)
 async def test_while_the_database_hangs_each_is_told_so_and_none_was_kept(
     deps: ApiDependencies, engine: AsyncEngine
 ) -> None:
-    limits = Limits(database_answer=timedelta(seconds=0.5))
-    app = create_app(replace(deps, limits=limits))
+    app = create_app(replace(deps, limits=SOON_REFUSED))
 
     async def send(client: httpx.AsyncClient) -> int:
         body = as_body(an_event())
@@ -123,13 +125,13 @@ async def test_while_the_database_hangs_each_is_told_so_and_none_was_kept(
 async def test_while_the_database_hangs_hundreds_wait_no_longer_than_a_few(
     deps: ApiDependencies, engine: AsyncEngine
 ) -> None:
-    limits = Limits(database_answer=timedelta(seconds=0.5))
-    door: Door = create_app(replace(deps, limits=limits)).state.door
+    door: Door = create_app(replace(deps, limits=SOON_REFUSED)).state.door
+    in_turn = SOON_REFUSED.database_answer.total_seconds()
     async with engine.begin() as holder:
         await holder.execute(text("LOCK TABLE inbox IN ACCESS EXCLUSIVE MODE"))
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(MANY / MOST_TOGETHER / 2 * in_turn):
             answers = await asyncio.gather(
-                *(door.keeping.keep(an_arrival("a", f"ev-{number}")) for number in range(1000)),
+                *(door.keeping.keep(an_arrival("a", f"ev-{number}")) for number in range(MANY)),
                 return_exceptions=True,
             )
     assert all(isinstance(answer, Unavailable) for answer in answers)

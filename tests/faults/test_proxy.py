@@ -27,7 +27,7 @@ async def proxied() -> AsyncIterator[Proxied]:
     service = Starlette(routes=[Route("/", take, methods=["POST"])])
     async with serving(service) as url, FaultProxy().listening() as proxy:
         address = proxy.in_front_of(url)
-        async with httpx.AsyncClient(base_url=address, timeout=1, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=address, timeout=3, trust_env=False) as client:
             yield came, proxy, client
 
 

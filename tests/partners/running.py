@@ -64,7 +64,7 @@ async def serving(app: Any) -> AsyncIterator[str]:
         listening.close()
 
 
-async def eventually(holds: Callable[[], Any], within_s: float = 10.0) -> Any:
+async def eventually(holds: Callable[[], Any], within_s: float = 60.0) -> Any:
     """Wait until something holds, and what it is; fails after `within_s` seconds."""
     async with asyncio.timeout(within_s):
         while True:
@@ -161,7 +161,7 @@ class Sandbox:
 
     async def quiet(self) -> list[str]:
         """Wait until nothing is left to send; the names of what came to the door, in order."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 if not (await self.ledger())["events"].get("pending"):
                     return self.door.names
@@ -196,7 +196,7 @@ async def sandbox(
                 **settings,
             },
         )
-        limits = CallLimits(answer_s=2)
+        limits = CallLimits(answer_s=30)
         async with (
             serving(create_sandbox(chosen)) as url,
             httpx.AsyncClient(base_url=url) as control,

@@ -151,13 +151,13 @@ async def test_an_answer_that_is_not_http_is_no_answer(answer: bytes) -> None:
     async with await asyncio.start_server(speak, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(NoAnswer):
-            await Wire(f"http://127.0.0.1:{port}/v1/events", answer_s=2).post({}, b"{}")
+            await Wire(f"http://127.0.0.1:{port}/v1/events", answer_s=20).post({}, b"{}")
 
 
 async def test_a_connection_closed_while_idle_is_replaced() -> None:
     door = Door(answers=[(202, {"connection": "close"}), (202, {})])
     async with serving(door) as url:
-        wire = Wire(f"{url}/v1/events", answer_s=2)
+        wire = Wire(f"{url}/v1/events", answer_s=20)
         event = asks.check().model_dump_json().encode()
         assert [(await wire.post({}, event)).status for _ in range(3)] == [202] * 3
         wire.close()

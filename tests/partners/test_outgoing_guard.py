@@ -75,7 +75,7 @@ INSIDE = [
 PUBLIC = ["8.8.8.8", "1.1.1.1", "114.114.114.114", "2400:3200::1", "64:ff9b::808:808"]
 REFUSED = r"OutgoingForbidden|InvalidURL|Invalid IDNA|Invalid IPv"
 ACCEPTED = b"HTTP/1.1 201 Created\r\ncontent-length: 13\r\n\r\n" + b'{"ref":"r-1"}'
-SHORT = CallLimits(connect_s=0.5, answer_s=2)
+SHORT = CallLimits(connect_s=5, answer_s=20)
 
 
 @dataclass

@@ -54,7 +54,7 @@ async def test_a_service_refuses_as_told(running: Sandbox) -> None:
 async def test_an_answer_lost_after_the_effect_is_given_again(running: Sandbox, fault: str) -> None:
     request = asks.enrollment()
     await running.tell("services/enrollment", **{fault: True})
-    async with EnrollmentClient(f"{running.url}/enrollment", CallLimits(answer_s=0.2)) as client:
+    async with EnrollmentClient(f"{running.url}/enrollment", CallLimits(answer_s=1)) as client:
         with pytest.raises(PartnerUnavailable):
             await client.request(request)
     await running.tell("services/enrollment")

@@ -60,10 +60,10 @@ def owner() -> Iterator[Callable[..., Owner]]:
 
 @pytest.fixture
 def eventually() -> Callable[..., None]:
-    """Wait for a condition, at most 20 seconds."""
+    """Wait for a condition, at most a minute."""
 
     def wait(condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not condition():
             assert time.monotonic() < deadline, "it never came true"
             time.sleep(0.02)

@@ -16,7 +16,7 @@ from processes.relay import Relay
 from processes.relay_pace import Pace
 from tests.vault import VAULT
 
-SOON = 20.0
+SOON = 60.0
 """Seconds within which everything here happens."""
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from dataclasses import replace
 from datetime import timedelta
 
 from processes.cohorts import CohortOpener, CohortPace, OpeningRules
@@ -17,9 +18,13 @@ PACE = CohortPace(
 )
 
 
+UNHURRIED = replace(PACE, rows_per_second=60)
+"""Slow enough that a slow machine can kill this process in the middle of a cohort."""
+
+
 async def main(database_url: str) -> None:
     engine = create_engine(database_url, pool_size=3)
-    await CohortOpener(engine, VAULT, OpeningRules(catalog(), policies()), PACE).run(
+    await CohortOpener(engine, VAULT, OpeningRules(catalog(), policies()), UNHURRIED).run(
         asyncio.Event()
     )
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import sys
-from datetime import timedelta
+import time
+from datetime import UTC, datetime, timedelta
 
 from processes.event_files import EventFileReader, FilePace
 from store.database import create_engine
@@ -18,9 +19,20 @@ PACE = FilePace(
 )
 
 
+CHUNK_TAKES = 0.1
+"""Seconds: long enough that a slow machine can kill this process in the middle of a file."""
+
+
+def unhurried_clock() -> datetime:
+    """The current time, which is asked for once a chunk."""
+    time.sleep(CHUNK_TAKES)
+    return datetime.now(UTC)
+
+
 async def main(database_url: str) -> None:
     engine = create_engine(database_url, pool_size=3)
-    await EventFileReader(engine, VAULT, DATA_LIMIT, PACE).run(asyncio.Event())
+    reader = EventFileReader(engine, VAULT, DATA_LIMIT, PACE, clock=unhurried_clock)
+    await reader.run(asyncio.Event())
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ async def until_done(engine: AsyncEngine, *files: FileView) -> list[FileView]:
         found = [await as_it_stands(engine, file) for file in files]
         return all(file.state == "done" for file in found)
 
-    await eventually(are_done, within=40)
+    await eventually(are_done)
     return [await as_it_stands(engine, file) for file in files]
 
 

@@ -134,7 +134,7 @@ async def test_two_partners_may_use_the_same_number(store: AsyncEngine) -> None:
 
 async def waits_for_a_lock(engine: AsyncEngine) -> None:
     """Return when some other connection waits for an advisory lock."""
-    async with engine.connect() as connection, asyncio.timeout(10):
+    async with engine.connect() as connection, asyncio.timeout(30):
         while not await connection.scalar(
             text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
         ):

@@ -33,7 +33,7 @@ async def test_a_task_that_somebody_holds_is_left_to_her(store: AsyncEngine) -> 
         await holding.execute(
             text("SELECT 1 FROM tasks WHERE about = :about FOR UPDATE"), {"about": first}
         )
-        async with asyncio.timeout(5), store.begin() as connection:
+        async with asyncio.timeout(30), store.begin() as connection:
             await end_settled(connection, now())
             assert await still_open(connection) == [first]
 

@@ -49,8 +49,8 @@ from tests.vault import VAULT, give_to_processes
 COHORTS_AT_ONCE = CohortPace(rows_per_second=100, beginners=1000)
 ASKED_PER_SECOND = 2000.0
 """One caseworker looks at every trainee of a story again and again."""
-COMMAND_ANSWERED_WITHIN = timedelta(seconds=2)
-"""How long the door waits for a journey, so that an outage of Temporal is seen soon."""
+COMMAND_ANSWERED_WITHIN = timedelta(seconds=5)
+"""How long the door waits for a journey: not long, so that an outage of Temporal is seen soon."""
 EVENT_DATA_BYTES = 8 * 1024
 Address = Callable[[Service, str], str]
 """Where the workers find a service, given the sandbox's own address."""
@@ -257,8 +257,8 @@ async def a_house(
             database_url,
             temporal,
             RelayTask(database_url, temporal),
-            await stack.enter_async_context(httpx.AsyncClient(base_url=door_url, timeout=20)),
-            await stack.enter_async_context(httpx.AsyncClient(base_url=sandbox_url)),
+            await stack.enter_async_context(httpx.AsyncClient(base_url=door_url, timeout=60)),
+            await stack.enter_async_context(httpx.AsyncClient(base_url=sandbox_url, timeout=60)),
             issuer,
             keys,
             Settings.model_validate(

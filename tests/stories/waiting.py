@@ -10,7 +10,7 @@ LOOKS_EVERY = 0.1
 
 
 async def until(
-    look: Callable[[], Awaitable[Found | None]], what: str, within: float = 60
+    look: Callable[[], Awaitable[Found | None]], what: str, within: float = 120
 ) -> Found:
     """What `look` finds, once it finds something; fails after `within` seconds, naming `what`."""
     try:

@@ -101,5 +101,5 @@ async def everything_running(folder: Path) -> AsyncIterator[WholeRun]:
             f"{settings.api_url}/readyz",
         )
         temporal = await connect_temporal(settings.model_copy(update={"embedded": True}))
-        async with httpx.AsyncClient(base_url=settings.api_url, timeout=20) as door:
+        async with httpx.AsyncClient(base_url=settings.api_url, timeout=60) as door:
             yield WholeRun(run, door, temporal, catalog)

@@ -306,7 +306,7 @@ class Trainee:
 
     async def result(self) -> JourneyResult:
         """How it ended; fails where it does not end by itself."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             return await self.handle.result()
 
     # -- the happy way, step by step ------------------------------------------------------------

@@ -44,7 +44,7 @@ class FakeJournal:
         """A supervisor lets an event go back on its way: whatever becomes of it is new."""
         del self.receipts[receipt]
 
-    async def until(self, holds: Callable[[], bool], within: float = 20) -> None:
+    async def until(self, holds: Callable[[], bool], within: float = 60) -> None:
         """Wait until a condition over what is recorded holds; fails past `within` seconds."""
         async with self._changed, asyncio.timeout(within):
             await self._changed.wait_for(holds)

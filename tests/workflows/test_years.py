@@ -95,7 +95,7 @@ async def _history_lengths(client: Client, journey_id: str) -> list[int]:
     """Events in each run of a journey, the newest first."""
     lengths: list[int] = []
     run_id: str | None = None
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while True:
             handle = client.get_workflow_handle(journey_id, run_id=run_id)
             history = await handle.fetch_history()
