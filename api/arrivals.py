@@ -63,6 +63,8 @@ def _fitting(
     if not may_send(sender.kind, event_type):
         raise TypeNotPermitted(f"a partner of kind {sender.kind} does not send {about.type}")
     fitting = _read(event_type, data)
+    if fitting.get("supersedes") == about.id:
+        raise DoesNotFit("data.supersedes: names the event itself, not an earlier one")
     plain = without_personal_numbers_in(fitting)
     if plain != fitting:
         plain = _read(event_type, plain)

@@ -22,7 +22,7 @@ BATCH_MEDIA_TYPE = "application/cloudevents-batch+json"
 _REFERENCE = re.compile(r"[\x21-\x7e]{1,120}")
 _REFERENCE_WORDS = "1 to 120 printable ASCII characters without a space"
 _TIME = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,30})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
 _NAME = re.compile(r"[a-z0-9]+")
 _JSON = re.compile(r"application/json *(;.*)?", re.IGNORECASE)
@@ -132,11 +132,23 @@ def _time(event: dict[str, JsonValue], errors: list[FieldError]) -> datetime | N
         return None
     if isinstance(value, str) and _TIME.fullmatch(value):
         try:
-            return datetime.fromisoformat(value.upper()).astimezone(UTC)
+            return _moment(value.upper())
         except (ValueError, OverflowError):
             pass
     errors.append(_error(event, "time", "must be an RFC 3339 time with offset"))
     return None
+
+
+def _moment(written: str) -> datetime:
+    """The moment in UTC; a leap second (RFC 3339, 5.6) is the second before it."""
+    seconds = slice(17, 19)
+    leaps = written[seconds] == "60"
+    if leaps:
+        written = f"{written[: seconds.start]}59{written[seconds.stop :]}"
+    moment = datetime.fromisoformat(written).astimezone(UTC)
+    if leaps and (moment.hour, moment.minute) != (23, 59):
+        raise ValueError("no leap second ever was then")
+    return moment
 
 
 def _error(event: dict[str, JsonValue], name: str, message: str) -> FieldError:

@@ -15,6 +15,8 @@ from store.pauses import Held
 from store.registry import Authorization
 
 PARTNER_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}"
+LONGEST_SOURCE = 120
+"""Characters, as an event may name it."""
 LONGEST_OVERLAP = 30 * 24 * 3600
 DEFAULT_OVERLAP = 24 * 3600
 """Seconds for which the old keys stay good after a rotation."""
@@ -28,8 +30,8 @@ Name = Annotated[
 Organization = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,120}$")]
 Region = Annotated[str, StringConstraints(pattern=r"^([0-9]{2}|[0-9]{4}|[0-9]{6})?$")]
 ServiceUrl = Annotated[str, StringConstraints(max_length=500)]
-Source = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,200}$")]
-PerSecond = Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)]
+Source = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]+$", max_length=LONGEST_SOURCE)]
+PerSecond = Annotated[float, Field(ge=0.001, le=100_000, allow_inf_nan=False, strict=True)]
 Moment = Annotated[date, Field(ge=date(1990, 1, 1), le=date(2200, 1, 1))]
 
 
@@ -80,6 +82,17 @@ class AskedPartner(_Asked):
     authorizations: Authorizations = ()
     events_per_second: PerSecond | None = None
 
+    @model_validator(mode="after")
+    def _has_a_source_that_fits(self) -> "AskedPartner":
+        if len(self.sends_under) > LONGEST_SOURCE:
+            raise ValueError(f"give a `source`: /partners/<id> is over {LONGEST_SOURCE} characters")
+        return self
+
+    @property
+    def sends_under(self) -> str:
+        """The source, given or by default."""
+        return self.source or f"/partners/{self.id}"
+
 
 class AskedChange(_Asked):
     """What is to change of a partner; what is not named stays as it is."""
@@ -116,7 +129,7 @@ class AskedRevocation(_Asked):
 class AskedRotation(_Asked):
     """For how many seconds the old keys stay good beside the new one: 0 to 30 days."""
 
-    overlap_seconds: Annotated[int, Field(ge=0, le=LONGEST_OVERLAP)] = DEFAULT_OVERLAP
+    overlap_seconds: Annotated[int, Field(ge=0, le=LONGEST_OVERLAP, strict=True)] = DEFAULT_OVERLAP
 
 
 class Pause(BaseModel):

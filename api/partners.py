@@ -95,7 +95,7 @@ async def create(
     fields = asked.model_dump(exclude={"authorizations", "source"})
     row = PartnerRow(
         **fields,
-        source=asked.source or f"/partners/{asked.id}",
+        source=asked.sends_under,
         authorizations=tuple(each.authorization() for each in asked.authorizations),
     )
     _must_fit(deps, row, asked.model_fields_set)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 
 from starlette.datastructures import Headers
 
@@ -62,10 +63,10 @@ def signer(headers: SignatureHeaders, body: bytes, keys: Sequence[PartnerKey]) -
     if not _ID.fullmatch(headers.message_id) or not _TIMESTAMP.fullmatch(headers.timestamp):
         return None
     prefix = f"{headers.message_id}.{headers.timestamp}.".encode("ascii")
+    ours = (text for text in headers.signatures.split(" ") if text.startswith("v1,"))
     given = [
         text.removeprefix("v1,").encode("ascii", "replace")
-        for text in headers.signatures.split(" ")[:_MOST_SIGNATURES]
-        if text.startswith("v1,")
+        for text in islice(ours, _MOST_SIGNATURES)
     ]
     found = None
     for key in keys:

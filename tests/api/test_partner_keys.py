@@ -158,7 +158,13 @@ async def test_a_key_is_revoked_by_its_own_partners_name_only(
 
 
 @pytest.mark.parametrize(
-    "body", [{"overlap_seconds": -1}, {"overlap_seconds": 30 * 86_400 + 1}, {"overlap": 3}]
+    "body",
+    [
+        {"overlap_seconds": -1},
+        {"overlap_seconds": True},
+        {"overlap_seconds": 30 * 86_400 + 1},
+        {"overlap": 3},
+    ],
 )
 async def test_an_overlap_is_at_most_thirty_days(
     operator: httpx.AsyncClient, body: dict[str, int]

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain.catalog import Catalog
 from tests.api.conftest import client_of
 from tests.api.issuer import Issuer
-from tests.api.partners import PARTNERS
+from tests.api.partners import PARTNERS, an_event, as_body, signed
 
 ADDRESS = "/v1/partners"
 PROVIDER = f"{ADDRESS}/provider-sz-01"
@@ -96,6 +96,10 @@ async def test_an_operator_enters_a_partner_and_reads_it(
         ({"service_url": "https://2130706433"}, "service_url"),
         ({"events_per_second": 0}, "events_per_second"),
         ({"events_per_second": "fast"}, "events_per_second"),
+        ({"events_per_second": 1e-320}, "events_per_second"),
+        ({"events_per_second": True}, "events_per_second"),
+        ({"source": "/" + "s" * 120}, "source"),
+        ({"id": "p" * 111}, ""),
         ({"source": "with space"}, "source"),
         ({"secret": "whsec_"}, "secret"),
     ],
@@ -135,6 +139,23 @@ async def test_an_authorization_that_makes_no_sense_is_named(
 
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == field
+
+
+@pytest.mark.parametrize(
+    "change", [{"id": "p" * 110}, {"id": "p" * 120, "source": "/" + "s" * 119}]
+)
+async def test_a_partner_can_send_under_the_source_that_it_has(
+    operator: httpx.AsyncClient, a_partner: Callable[..., Asked], change: dict[str, str]
+) -> None:
+    entered = await operator.post(ADDRESS, json=a_partner(**change, kind="provider"))
+    assert entered.status_code == 201, entered.text
+    key = await operator.post(f"{ADDRESS}/{change['id']}/keys")
+
+    body = as_body(an_event(source=entered.json()["source"]))
+    headers = signed(body, secret=key.json()["secret"])
+    answer = await operator.post("/v1/events", content=body, headers=headers)
+
+    assert answer.status_code == 202, answer.text
 
 
 async def test_an_id_and_a_source_belong_to_one_partner(
