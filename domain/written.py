@@ -40,7 +40,7 @@ def miswritten_in_cell(written: object, read: object) -> str:
     if isinstance(read, float) and not isfinite(read):
         return "is too large"
     if isinstance(read, int | float) and not isinstance(read, bool):
-        good = not isinstance(written, str) or _FIGURE.fullmatch(written)
+        good = _FIGURE.fullmatch(written) if isinstance(written, str) else written is not True
         return "" if good else "must be a figure, such as 75 or 62.5"
     return ""
 

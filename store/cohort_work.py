@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.commands import Actor
 from store.cohorts import RowOutcome, about
 from store.intake_tables import TO_DELIVER, TO_FOLD, UNSORTED
+from store.pauses import GOES_ON
 from store.row_errors import ERRORS, RowError
 from store.tables import MOMENT
 from store.vault import Vault
@@ -115,9 +116,21 @@ _PRESSURE = text(
     f"""
     SELECT
         greatest(
-            (SELECT count(*) FROM (SELECT FROM inbox WHERE {UNSORTED} LIMIT :most) AS few),
-            (SELECT count(*) FROM (SELECT FROM inbox WHERE {TO_FOLD} LIMIT :most) AS few),
-            (SELECT count(*) FROM (SELECT FROM inbox WHERE {TO_DELIVER} LIMIT :most) AS few)
+            (
+                SELECT count(*) FROM (
+                    SELECT FROM inbox WHERE {UNSORTED} AND {GOES_ON} LIMIT :most
+                ) AS few
+            ),
+            (
+                SELECT count(*) FROM (
+                    SELECT FROM inbox WHERE {TO_FOLD} AND {GOES_ON} LIMIT :most
+                ) AS few
+            ),
+            (
+                SELECT count(*) FROM (
+                    SELECT FROM inbox WHERE {TO_DELIVER} AND {GOES_ON} LIMIT :most
+                ) AS few
+            )
         ) AS events,
         (SELECT count(*) FROM (SELECT FROM outbox LIMIT :most) AS few) AS starts,
         (
@@ -150,6 +163,8 @@ class Pressure:
 
 async def pressure(connection: AsyncConnection, lately: timedelta) -> Pressure:
     """How much waits that goes before the rows of cohorts; counted in partial indexes.
+
+    What a paused partner sent goes nowhere, so nobody waits for it.
 
     Args:
         lately: how long a journey that writes nothing counts as a beginner.

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain.commands import Actor
 from domain.events import EventType
 from store.attendance import fold
+from store.cohort_work import pressure
 from store.mailbox import lease_mail
 from store.pauses import held_for, pause, resume
 from store.sorting import sort
@@ -59,6 +60,21 @@ async def test_a_journey_with_nothing_but_kept_mail_is_not_leased(store: AsyncEn
     assert await leased(store) == []
     async with store.connect() as connection:
         assert not (await what_waits(connection)).to_deliver
+
+
+async def test_nobody_gives_way_to_what_goes_nowhere(store: AsyncEngine) -> None:
+    journey_id = await running(store)
+    single = store.execution_options(isolation_level="AUTOCOMMIT")
+    for subject in (journey_id, "enr-unknown"):
+        await received(store, subject)
+
+    counted = []
+    for command in (pause, resume):
+        await change(store, command)
+        async with single.connect() as connection:
+            counted.append((await pressure(connection, timedelta())).events)
+
+    assert counted == [0, 1]
 
 
 async def test_unknown_subjects_and_attendance_are_left_as_they_came(store: AsyncEngine) -> None:

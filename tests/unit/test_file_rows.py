@@ -78,7 +78,7 @@ def test_a_figure_may_be_written_in_several_ways(cell: str) -> None:
     assert arrival.data["raw"] == 75
 
 
-def test_a_fixed_value_of_a_mapping_is_no_number_for_a_date() -> None:
+def test_a_fixed_value_of_a_mapping_is_of_its_fields_kind() -> None:
     given = {
         "type": "assessment.result",
         "columns": {"subject": "ref", "raw": "raw", "component": "component"},
@@ -86,5 +86,7 @@ def test_a_fixed_value_of_a_mapping_is_no_number_for_a_date() -> None:
     for fixed in (20260516, "20260516"):
         mapping = FileMapping.model_validate(given | {"constants": {"sat_at": fixed}})
         assert [field for field, _ in faults_in(mapping)] == ["constants.sat_at"]
+    mapping = FileMapping.model_validate(given | {"constants": {"max": True}})
+    assert [field for field, _ in faults_in(mapping)] == ["constants.max"]
     mapping = FileMapping.model_validate(given | {"constants": {"sat_at": "2026-05-16"}})
     assert not list(faults_in(mapping))
