@@ -13,6 +13,7 @@ from store.cohort_work import (
     Pressure,
     RowLease,
     lease_rows,
+    not_begun,
     pressure,
     put_back_rows,
     row_opened,
@@ -163,3 +164,16 @@ async def test_waiting_events_starts_and_beginners_are_counted(
         await received(store, "jn_nobody")
     assert await pressure(single, LEASE) == Pressure(events=2, starts=2, beginners=2)
     assert await pressure(single, EXPIRED) == Pressure(events=2, starts=2, beginners=0)
+
+
+async def test_of_journeys_named_those_without_a_first_line_are_counted(
+    store: AsyncEngine, single: AsyncConnection
+) -> None:
+    mine = [await opened(store), await opened(store)]
+    await opened(store)
+    assert await not_begun(single, mine, LEASE) == 2
+    await single.execute(
+        text("UPDATE journeys SET sequence = 1 WHERE journey_id = :id"), {"id": mine[0]}
+    )
+    assert await not_begun(single, mine, LEASE) == 1
+    assert await not_begun(single, mine, EXPIRED) == 0
