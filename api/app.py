@@ -8,6 +8,7 @@ from api import (
     cases,
     cohorts,
     commands,
+    erasures,
     event_files,
     events,
     file_mappings,
@@ -27,12 +28,13 @@ from api.cloud_events import CloudEvent
 from api.cohort_views import AskedCohort, CancelCohort
 from api.dependencies import ApiDependencies, Turnstile
 from api.door import Door
+from api.erasures import AskedErasing
 from api.handlers import handle_errors
-from api.kept_events import AskedRejection, AskedRelease
+from api.kept_events import AskedRejection, AskedRelease, AskedWithdrawal
 from api.metrics import Metrics
 from api.opening import AskedJourney
 from api.partner_views import ASKED_OF_PARTNERS
-from api.persons import AskedErasing, AskedReveal, AskedSearch
+from api.persons import AskedReveal, AskedSearch
 from api.request_log import RequestLog
 from domain.commands import COMMANDS
 from domain.file_mappings import FileMapping
@@ -69,6 +71,7 @@ def create_app(deps: ApiDependencies) -> FastAPI:
         commands,
         cohorts,
         persons,
+        erasures,
         partners,
         partner_keys,
         partner_pauses,
@@ -91,6 +94,7 @@ def create_app(deps: ApiDependencies) -> FastAPI:
             AskedErasing,
             AskedRelease,
             AskedRejection,
+            AskedWithdrawal,
             *ASKED_OF_PARTNERS,
             FileMapping,
             CloudEvent,

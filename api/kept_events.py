@@ -36,6 +36,14 @@ class AskedRejection(BaseModel):
     reason: Why
 
 
+class AskedWithdrawal(BaseModel):
+    """Why a release that waits for a second person is not wanted, or not agreed to."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reason: Why
+
+
 class Awaited(BaseModel):
     """A release that waits for a second person: who asked for it, when, why, what she corrects."""
 
@@ -89,11 +97,11 @@ class KeptQuery(PageQuery):
     older_than: Moment | None = None
 
 
-Step = Literal["received", "rejected", "awaiting_second_person"]
+Step = Literal["received", "rejected", "awaiting_second_person", "withdrawn"]
 
 
 class Decided(BaseModel):
-    """What was decided, or that it waits for a second person (202)."""
+    """What was decided, that it waits for a second person (202), or that this was withdrawn."""
 
     receipt: str
     status: Step

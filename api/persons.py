@@ -1,4 +1,4 @@
-"""Persons: shown masked, found by number, revealed for a purpose, erased by two people.
+"""Persons: shown masked, found by number, revealed for a purpose; erased in `api.erasures`.
 
 A person exists for a caller where she has or had a journey whose home lies in the caller's region.
 An identity number never stands in an address, so a search is a POST.
@@ -9,35 +9,28 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.bodies import JsonObject, parse
 from api.database import transaction
-from api.dependencies import Deps, Reader, Staff, Supervisor
-from api.once import Answer, fingerprint_of, write_once
+from api.dependencies import Deps, Reader, Staff
 from api.openapi import takes
 from api.opening import IdNumber, PhoneNumber
-from api.paths import NO_SUCH_PERSON, IdempotencyKey, PersonRef
-from api.problems import NotFound, PersonRuleForbids, SecondPersonMissing, documented
+from api.paths import NO_SUCH_PERSON, PersonRef
+from api.problems import NotFound, PersonRuleForbids, documented
 from api.tokens import Caller
-from domain.commands import Actor, Role
+from domain.commands import Role
 from domain.masking import masked_id_number, masked_name, masked_phone, without_personal_numbers
 from domain.model import Reason
 from store.audit import AuditAction, AuditLine, append
-from store.erasures import HasOpenJourney, SecondPersonNeeded, erase
 from store.persons import (
     AskedErasure,
     Person,
-    UnknownPerson,
     find_by_id_number,
     find_by_phone,
     find_person,
 )
 
 router = APIRouter(prefix="/v1/persons", tags=["caseworkers"])
-
-NO_OPEN_JOURNEY = "erasure.no_open_journey"
-"""Nobody is erased while a journey of hers is open."""
 
 NOT_ERASED = "person.not_erased"
 """Of an erased person nothing can be revealed."""
@@ -74,12 +67,6 @@ class AskedReveal(_Asked):
     purpose: Purpose
 
 
-class AskedErasing(_Asked):
-    """Why a person is erased."""
-
-    reason: Purpose
-
-
 class PersonView(BaseModel):
     """A person as she is shown: name and numbers masked, null once she is erased.
 
@@ -110,18 +97,6 @@ class RevealedPerson(BaseModel):
     name: str | None = None
     id_number: str | None = None
     phone: str | None = None
-
-
-class ErasureAnswer(BaseModel):
-    """`awaiting_second_person` (202) after the first request, `erased` (200) after the second.
-
-    `by` asked for it, at `at`; once it is done, `at` is when.
-    """
-
-    person_ref: str
-    status: Literal["awaiting_second_person", "erased"]
-    at: datetime
-    by: Actor | None = None
 
 
 @router.post(
@@ -201,54 +176,6 @@ async def reveal(
     response.headers.update(_NOT_KEPT)
     shown = {field: getattr(person.details, field) for field in asked.fields}
     return RevealedPerson(person_ref=person_ref, **shown)
-
-
-@router.post(
-    "/{person_ref}/erase",
-    response_model=ErasureAnswer,
-    response_model_exclude_none=True,
-    responses={
-        202: {"model": ErasureAnswer, "description": "Another supervisor has to ask for it too"},
-        **documented(400, 401, 403, 404, 409, 413, 415, 422, 503),
-    },
-    summary="Erase a person: asked for by one supervisor, done by another",
-    openapi_extra=takes(AskedErasing),
-)
-async def erase_one(
-    caller: Supervisor,
-    person_ref: PersonRef,
-    body: JsonObject,
-    deps: Deps,
-    key: IdempotencyKey = None,
-) -> Response:
-    """Her key is destroyed. Journeys, timelines and counts stay; nothing tells any more whose."""
-    asked = parse(AskedErasing, body.content)
-    fingerprint = fingerprint_of(f"POST /v1/persons/{person_ref}/erase", body.raw)
-
-    async def write(connection: AsyncConnection) -> Answer:
-        try:
-            done = await erase(
-                connection, caller.region, person_ref, caller.actor, asked.reason, deps.clock()
-            )
-        except UnknownPerson:
-            raise NotFound(NO_SUCH_PERSON) from None
-        except HasOpenJourney:
-            raise PersonRuleForbids("a journey of hers is open", rule=NO_OPEN_JOURNEY) from None
-        except SecondPersonNeeded:
-            raise SecondPersonMissing("another supervisor has to ask for it too") from None
-        return _erasure_answer(person_ref, done)
-
-    return await write_once(deps, caller, key, fingerprint, write)
-
-
-def _erasure_answer(person_ref: str, done: AskedErasure | datetime) -> Answer:
-    if isinstance(done, AskedErasure):
-        told = ErasureAnswer(
-            person_ref=person_ref, status="awaiting_second_person", at=done.at, by=done.by
-        )
-        return Answer(told.model_dump_json(), 202)
-    told = ErasureAnswer(person_ref=person_ref, status="erased", at=done)
-    return Answer(told.model_dump_json(exclude_none=True))
 
 
 def _shown(person: Person, caller: Caller) -> PersonView:

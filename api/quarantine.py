@@ -1,5 +1,7 @@
 """`/v1/quarantine`: events in quarantine, for the supervisors who release or reject them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import orjson
@@ -14,6 +16,7 @@ from api.dependencies import ApiDependencies, Deps, Supervisor
 from api.kept_events import (
     AskedRejection,
     AskedRelease,
+    AskedWithdrawal,
     Awaited,
     Decided,
     KeptEvent,
@@ -43,6 +46,7 @@ from store.quarantine_decisions import (
     SamePerson,
     reject,
     release,
+    withdraw,
 )
 from store.quarantine_views import Kept, KeptFilter, KeptView, find_kept, list_kept
 from store.sealed_events import Unreadable, open_event
@@ -147,13 +151,49 @@ async def reject_one(
     async def write(connection: AsyncConnection) -> Answer:
         kept = await _to_decide(connection, caller, receipt)
         decision = Decision(by=caller.actor, reason=asked.reason, at=deps.clock())
-        try:
+        with _refusals():
             await reject(connection, deps.vault, kept, decision)
-        except DecisionRefused as refused:
-            raise QuarantineForbids(str(refused), rule=refused.rule) from None
         return _answer(kept.view, decision, "rejected", kept.view.journey_id)
 
     return await write_once(deps, caller, key, fingerprint, write)
+
+
+@router.post(
+    "/{receipt}/withdraw",
+    response_model=Decided,
+    responses=documented(400, 401, 403, 404, 409, 413, 415, 422, 503),
+    summary="Withdraw a release that waits for a second person, or decline it",
+    openapi_extra=takes(AskedWithdrawal),
+)
+async def withdraw_one(
+    caller: Supervisor,
+    receipt: ReceiptId,
+    body: JsonObject,
+    deps: Deps,
+    key: IdempotencyKey = None,
+) -> Response:
+    """The event stays in quarantine. By itself a request lapses after two weeks."""
+    asked = parse(AskedWithdrawal, body.content)
+    fingerprint = fingerprint_of(f"POST /v1/quarantine/{receipt}/withdraw", body.raw)
+    note(receipt=receipt)
+
+    async def write(connection: AsyncConnection) -> Answer:
+        kept = await _to_decide(connection, caller, receipt)
+        decision = Decision(by=caller.actor, reason=asked.reason, at=deps.clock())
+        with _refusals():
+            await withdraw(connection, deps.vault, kept, decision)
+        return _answer(kept.view, decision, "withdrawn", kept.view.journey_id)
+
+    return await write_once(deps, caller, key, fingerprint, write)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What a rule forbids, as a problem."""
+    try:
+        yield
+    except DecisionRefused as refused:
+        raise QuarantineForbids(str(refused), rule=refused.rule) from None
 
 
 async def _to_decide(connection: AsyncConnection, caller: Caller, receipt: str) -> Kept:
@@ -178,9 +218,8 @@ async def _release(
         data=corrected_data(kept.view, asked.data, deps.limits.event_data_bytes),
     )
     try:
-        journey_id = await release(connection, deps.vault, kept, decision, caller.region)
-    except DecisionRefused as refused:
-        raise QuarantineForbids(str(refused), rule=refused.rule) from None
+        with _refusals():
+            journey_id = await release(connection, deps.vault, kept, decision, caller.region)
     except Unreadable as unreadable:
         raise QuarantineForbids(str(unreadable), rule=QuarantineRule.UNREADABLE) from None
     except SamePerson:

@@ -1,7 +1,7 @@
 """Erasing a person: her key is destroyed, and what was sealed under it can't be read by anybody.
 
 Her journeys, their journal and every count stay as they are: they know her by reference only. One
-person asks for it, another does it.
+person asks for it, another does it. What is asked for lapses, and can be withdrawn.
 """
 
 from datetime import datetime
@@ -14,7 +14,7 @@ from store.audit import AuditAction, AuditLine, append
 from store.inbox import erase_events
 from store.intake_tables import QUARANTINED, inbox
 from store.person_tables import erasures_asked, person_keys, persons
-from store.persons import AskedErasure, UnknownPerson
+from store.persons import STILL_ASKED, AskedErasure, UnknownPerson
 from store.tables import journeys
 
 
@@ -24,6 +24,10 @@ class HasOpenJourney(Exception):
 
 class SecondPersonNeeded(Exception):
     """Whoever asked for the erasure can't do it too."""
+
+
+class NoneAsked(Exception):
+    """No erasure of hers waits for a second person."""
 
 
 _THE_PERSON: BindParameter[str] = bindparam("known_as")
@@ -41,8 +45,7 @@ _HOLD = (
 _JOURNEYS = select(journeys.c.journey_id, journeys.c.closed_at).where(
     journeys.c.person_ref == _THE_PERSON
 )
-_ASKED = select(erasures_asked).where(erasures_asked.c.person_ref == _THE_PERSON)
-_ASK = insert(erasures_asked)
+_ASKED = select(erasures_asked).where(erasures_asked.c.person_ref == _THE_PERSON, STILL_ASKED)
 _ASKED_NO_MORE = delete(erasures_asked).where(erasures_asked.c.person_ref == _THE_PERSON)
 _DESTROY_KEY = delete(person_keys).where(person_keys.c.person_ref == _THE_PERSON)
 _EMPTY = (
@@ -90,11 +93,9 @@ async def erase(  # noqa: PLR0917 - who, whom, why and when
         SecondPersonNeeded: the same person asked before.
     """
     this = {"known_as": person_ref}
-    held = (await connection.execute(_HOLD, this | {"region": region})).first()
-    if held is None:
-        raise UnknownPerson(person_ref)
-    if held.erased_at is not None:
-        return held.erased_at  # type: ignore[no-any-return]
+    erased_at = await _hold(connection, region, person_ref)
+    if erased_at is not None:
+        return erased_at
     hers = (await connection.execute(_JOURNEYS, this)).all()
     if any(journey.closed_at is None for journey in hers):
         raise HasOpenJourney
@@ -117,11 +118,49 @@ async def erase(  # noqa: PLR0917 - who, whom, why and when
     return now
 
 
+async def withdraw(
+    connection: AsyncConnection, region: str, person_ref: str, by: Actor, reason: str
+) -> None:
+    """End a request for a person's erasure: by whoever asked, or by another who does not agree.
+
+    Args:
+        region: where she has to have or have had a journey.
+        reason: why, without personal numbers.
+
+    Raises:
+        UnknownPerson: no such person in this region.
+        NoneAsked: none waits, or no longer.
+    """
+    this = {"known_as": person_ref}
+    await _hold(connection, region, person_ref)
+    asked = (await connection.execute(_ASKED, this)).first()
+    if asked is None:
+        raise NoneAsked
+    await connection.execute(_ASKED_NO_MORE, this)
+    line = AuditLine(
+        action=AuditAction.PERSON_ERASURE_WITHDRAWN,
+        by=by,
+        about=person_ref,
+        detail={"asked_by": asked.by_id, "reason": reason},
+    )
+    await append(connection, line)
+
+
+async def _hold(connection: AsyncConnection, region: str, person_ref: str) -> datetime | None:
+    """Hold a person until the transaction ends; returns when she was erased."""
+    asked = {"known_as": person_ref, "region": region}
+    held = (await connection.execute(_HOLD, asked)).first()
+    if held is None:
+        raise UnknownPerson(person_ref)
+    return held.erased_at  # type: ignore[no-any-return]
+
+
 async def _ask(
     connection: AsyncConnection, person_ref: str, by: Actor, reason: str, now: datetime
 ) -> AskedErasure:
+    await connection.execute(_ASKED_NO_MORE, {"known_as": person_ref})
     await connection.execute(
-        _ASK,
+        insert(erasures_asked),
         {
             "person_ref": person_ref,
             "by_id": by.id,

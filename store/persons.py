@@ -8,12 +8,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, exists, func, select, text
+from sqlalchemy import Row, and_, bindparam, exists, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.catalog import Group
 from domain.commands import Actor
 from domain.model import Word
+from domain.second_person import WAITS_FOR
 from store.ids import new_id
 from store.person_tables import erasures_asked, person_keys, persons
 from store.tables import journeys
@@ -195,6 +196,15 @@ async def join_known(
     )
 
 
+_LATER = journeys.alias("later")
+STILL_ASKED = and_(
+    erasures_asked.c.at > func.now() - WAITS_FOR,
+    ~exists().where(
+        _LATER.c.person_ref == erasures_asked.c.person_ref,
+        _LATER.c.opened_at > erasures_asked.c.at,
+    ),
+)
+"""An erasure that was asked for still waits: not for too long, and she has not come back since."""
 _PERSONS = (
     select(
         persons,
@@ -205,7 +215,9 @@ _PERSONS = (
         erasures_asked.c.reason,
     )
     .outerjoin(person_keys, person_keys.c.person_ref == persons.c.person_ref)
-    .outerjoin(erasures_asked, erasures_asked.c.person_ref == persons.c.person_ref)
+    .outerjoin(
+        erasures_asked, and_(erasures_asked.c.person_ref == persons.c.person_ref, STILL_ASKED)
+    )
     .where(
         exists().where(
             journeys.c.person_ref == persons.c.person_ref,

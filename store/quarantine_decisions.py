@@ -37,6 +37,7 @@ class QuarantineRule(StrEnum):
     SCHEMA = "quarantine.schema"
     ERASED = "quarantine.erased"
     UNREADABLE = "quarantine.unreadable"
+    NONE_ASKED = "quarantine.none_asked"
 
 
 class DecisionRefused(Exception):
@@ -53,12 +54,14 @@ class SamePerson(Exception):
 
 class _Step(StrEnum):
     ASKED = "asked"
+    WITHDRAWN = "withdrawn"
     RELEASED = "released"
     REJECTED = "rejected"
 
 
 _TOLD = {
     _Step.ASKED: AuditAction.EVENT_RELEASE_ASKED,
+    _Step.WITHDRAWN: AuditAction.EVENT_RELEASE_WITHDRAWN,
     _Step.RELEASED: AuditAction.EVENT_RELEASED,
     _Step.REJECTED: AuditAction.EVENT_REJECTED,
 }
@@ -172,6 +175,24 @@ async def release(
     await end_tasks(connection, view.receipt, decision.by, decision.at)
     await connection.execute(_HINT)
     return journey_id
+
+
+async def withdraw(
+    connection: AsyncConnection, vault: Vault, kept: Kept, decision: Decision
+) -> None:
+    """End a request for a release: by whoever asked, or by another who does not agree.
+
+    Raises:
+        DecisionRefused: it is not in quarantine, or nobody's request waits, or no longer.
+    """
+    _must_be_kept(kept)
+    asked = kept.view.asked
+    if asked is None:
+        raise DecisionRefused(QuarantineRule.NONE_ASKED, "no release of it waits for somebody")
+    await _note(connection, vault, kept, decision, _Step.WITHDRAWN, asked_by=asked.by)
+    await end_tasks(
+        connection, kept.view.receipt, decision.by, decision.at, kind=TaskKind.SECOND_PERSON
+    )
 
 
 async def reject(connection: AsyncConnection, vault: Vault, kept: Kept, decision: Decision) -> None:

@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.journal import KeptBack, ReceiptStatus
 from domain.model import Word
+from domain.second_person import WAITS_FOR
 from store.intake_tables import QUARANTINED, inbox
 from store.pages import Page, cursor_of, key_of, moment_of
 from store.quarantine_tables import quarantine_decisions
@@ -27,7 +28,7 @@ from store.tables import journeys, partners
 
 
 class Asked(Word):
-    """A release that the first of two persons asked for: who, when, why, and what it corrects.
+    """A release that one person asked for, and nobody withdrew: who, when, why, what it corrects.
 
     `correction` is the keyed hash of what it corrects.
     """
@@ -104,6 +105,7 @@ def in_region(region: str) -> ColumnElement[bool]:
 
 _LAST_ASKED = (
     select(
+        quarantine_decisions.c.step,
         quarantine_decisions.c.by_id,
         quarantine_decisions.c.at,
         quarantine_decisions.c.reason,
@@ -114,7 +116,8 @@ _LAST_ASKED = (
     .where(
         quarantine_decisions.c.receipt == inbox.c.receipt,
         quarantine_decisions.c.since == inbox.c.settled_at,
-        quarantine_decisions.c.step == "asked",
+        quarantine_decisions.c.step.in_(("asked", "withdrawn")),
+        quarantine_decisions.c.at > func.now() - WAITS_FOR,
     )
     .order_by(quarantine_decisions.c.at.desc())
     .limit(1)
@@ -205,7 +208,7 @@ def _fitting(wanted: KeptFilter) -> list[ColumnElement[bool]]:
 def _kept(row: RowMapping) -> KeptView:
     fields = {name: row[name] for name in KeptView.model_fields if name != "asked"}
     asked = None
-    if row["asked_by_id"] is not None:
+    if row["asked_step"] == "asked":
         told = {name: row[f"asked_{name}"] for name in Asked.model_fields if name != "by"}
         asked = Asked(by=row["asked_by_id"], **told)
     return KeptView(**fields, asked=asked)

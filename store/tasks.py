@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.commands import JOURNEYMAN, Actor
 from domain.model import Word
+from domain.second_person import WAITS_FOR
 from store.audit import AuditAction, AuditLine, append
 from store.ids import new_id
 from store.pages import Page, key_of, moment_of, page_of
@@ -107,6 +108,14 @@ _END_SETTLED = text(
             AND (
                 inbox.status <> 'quarantined'
                 OR (tasks.kind <> 'second_person' AND inbox.reason <> tasks.kind)
+                OR (
+                    tasks.kind = 'second_person' AND tasks.raised_at <= :asked_before
+                    AND NOT EXISTS (
+                        SELECT 1 FROM quarantine_decisions AS later
+                        WHERE later.receipt = tasks.about AND later.step = 'asked'
+                            AND later.at > :asked_before
+                    )
+                )
             )
         ORDER BY tasks.task_id
         FOR UPDATE OF tasks SKIP LOCKED
@@ -123,9 +132,17 @@ async def raise_task(connection: AsyncConnection, task: NewTask, now: datetime) 
     await connection.execute(_RAISED, line)
 
 
-async def end_tasks(connection: AsyncConnection, about: str, by: Actor, now: datetime) -> None:
-    """What they were about is settled: every open task about it is done."""
-    await connection.execute(_END, {"of": about, "at": now, "by": by.id})
+async def end_tasks(
+    connection: AsyncConnection,
+    about: str,
+    by: Actor,
+    now: datetime,
+    *,
+    kind: TaskKind | None = None,
+) -> None:
+    """What they were about is settled: every open task about it is done, of one kind or of all."""
+    ended = _END if kind is None else _END.where(tasks.c.kind == kind)
+    await connection.execute(ended, {"of": about, "at": now, "by": by.id})
 
 
 async def raise_overdue(
@@ -152,12 +169,18 @@ async def raise_overdue(
 
 
 async def end_settled(connection: AsyncConnection, now: datetime) -> None:
-    """End tasks whose event has left quarantine while they were being raised.
+    """End tasks whose event has left quarantine, or whose request for a second person has lapsed.
 
     It waits for nobody: a task that somebody else is ending is left to her.
     """
     await connection.execute(
-        _END_SETTLED, {"now": now, "by": JOURNEYMAN.id, "kinds": list(TaskKind)}
+        _END_SETTLED,
+        {
+            "now": now,
+            "by": JOURNEYMAN.id,
+            "kinds": list(TaskKind),
+            "asked_before": now - WAITS_FOR,
+        },
     )
 
 

@@ -46,6 +46,7 @@ _BODIES: dict[Operation, Body] = {
     ("POST", f"{COHORT}/cancel"): _same(reason="a mistake"),
     ("POST", f"{KEPT}/release"): _same(reason="told by phone", data={"enrollment_ref": "enr-1"}),
     ("POST", f"{KEPT}/reject"): _same(reason="told by phone"),
+    ("POST", f"{KEPT}/withdraw"): _same(reason="told by phone"),
     ("POST", "/v1/partners"): lambda _place, _who: {
         "id": f"center-{uuid4().hex}",
         "organization": "school-9",
@@ -63,6 +64,7 @@ _BODIES: dict[Operation, Body] = {
     ("POST", "/v1/persons/find"): lambda place, _: {"id_number": place.person["id_number"]},
     ("POST", f"{PERSON}/reveal"): _same(fields=["name"], purpose="she asked for it"),
     ("POST", f"{PERSON}/erase"): _same(reason="she asked for it"),
+    ("POST", f"{PERSON}/erase/withdraw"): _same(reason="a mistake"),
     **{
         ("POST", f"{JOURNEY}/{command}"): _same(**content)
         for command, content in (BODIES | CHOOSE).items()

@@ -78,6 +78,7 @@ TABLE: dict[Operation, Rule] = {
     ("GET", "/v1/quarantine"): Rule(Reach.OWN_ROLE, SUPERVISORS),
     ("GET", KEPT): Rule(Reach.REGION, SUPERVISORS),
     ("POST", f"{KEPT}/release"): Rule(Reach.REGION, SUPERVISORS),
+    ("POST", f"{KEPT}/withdraw"): Rule(Reach.REGION, SUPERVISORS),
     ("POST", f"{KEPT}/reject"): Rule(Reach.REGION, SUPERVISORS),
     ("GET", "/v1/tasks"): Rule(Reach.OWN_ROLE, STAFF),
     ("GET", "/v1/audit"): Rule(Reach.OWN_ROLE, AUDITORS),
@@ -100,6 +101,7 @@ TABLE: dict[Operation, Rule] = {
     ("GET", PERSON): Rule(Reach.REGION, READERS),
     ("POST", f"{PERSON}/reveal"): Rule(Reach.REGION, STAFF),
     ("POST", f"{PERSON}/erase"): Rule(Reach.REGION, SUPERVISORS),
+    ("POST", f"{PERSON}/erase/withdraw"): Rule(Reach.REGION, SUPERVISORS),
     **{
         ("POST", f"{JOURNEY}/{name}"): Rule(
             Reach.REGION, SUPERVISORS if name in OF_SUPERVISORS else STAFF
