@@ -20,7 +20,7 @@ from store.intake_tables import TO_FOLD, inbox
 from store.pauses import GOES_ON
 from store.person_tables import persons
 from store.sealed_events import Unreadable, put_away, read_data
-from store.tables import attendance, journeys
+from store.tables import attendance, journeys, shared_references
 from store.vault import Vault
 
 Key = tuple[str, str, str, str]
@@ -91,6 +91,9 @@ _WAITING = (
 _HELD = select(attendance).where(
     attendance.c.enrollment_ref == any_(bindparam("enrollments", type_=ARRAY(Text)))
 )
+_SHARED = select(shared_references).where(
+    shared_references.c.journey_id == any_(bindparam("journeys", type_=ARRAY(Text)))
+)
 _new = insert(attendance)
 _KEEP = _new.on_conflict_do_update(
     index_elements=[column.name for column in attendance.primary_key],
@@ -141,6 +144,9 @@ async def fold(connection: AsyncConnection, vault: Vault, at_most: int) -> int:
             reports.append(report)
         else:
             verdicts.append(report)
+    strangers = await _of_strangers(connection, reports)
+    verdicts += strangers.values()
+    reports = [report for report in reports if report.receipt not in strangers]
     held = await _held(connection, reports)
     known = dict(held)
     for report in reports:
@@ -168,7 +174,7 @@ def _read(vault: Vault, row: RowMapping) -> Measured | Verdict:
     return Measured(
         key=(
             row["partner"],
-            summary.enrollment_ref or row["subject"],
+            _enrollment(row, summary),
             summary.period,
             summary.module,
         ),
@@ -180,6 +186,32 @@ def _read(vault: Vault, row: RowMapping) -> Measured | Verdict:
         supersedes=summary.supersedes,
         receipt=receipt,
     )
+
+
+def _enrollment(row: RowMapping, summary: AttendanceSummary) -> str:
+    """The reference that a report came under, as for any event; else the one that it states."""
+    came_under = str(row["subject"])
+    is_journey = came_under == row["journey_id"]
+    return (summary.enrollment_ref or came_under) if is_journey else came_under
+
+
+async def _of_strangers(
+    connection: AsyncConnection, reports: Sequence[Measured]
+) -> dict[str, Verdict]:
+    """Reports of an enrollment that is shared with other partners only, by receipt (rule 4)."""
+    if not reports:
+        return {}
+    journeys_meant = sorted({report.journey_id for report in reports})
+    partners_of: dict[tuple[str, str], set[str]] = {}
+    for row in await connection.execute(_SHARED, {"journeys": journeys_meant}):
+        partners_of.setdefault((row.journey_id, row.ref), set()).add(row.partner)
+    told = "event.not_yours: this enrollment was not asked of this partner"
+    return {
+        report.receipt: Verdict(report.receipt, ReceiptStatus.REJECTED, told)
+        for report in reports
+        if (partners := partners_of.get((report.journey_id, report.key[1])))
+        and report.key[0] not in partners
+    }
 
 
 async def _held(connection: AsyncConnection, reports: Sequence[Measured]) -> dict[Key, Measured]:

@@ -107,6 +107,32 @@ async def test_a_report_under_the_shared_reference_is_about_that_enrollment(
     assert (await fate(store, again))[0] == "duplicate"
 
 
+async def test_the_reference_that_a_report_came_under_goes_before_the_one_that_it_states(
+    store: AsyncEngine,
+) -> None:
+    journey_id = await running(store)
+    shared = SharedReference(ref="EN-1", partner=PROVIDER)
+    await PostgresJournal(store).record(a_batch(journey_id, 1, references=(shared,)))
+    await report(store, "EN-1", "a", hours_attended=30, enrollment_ref="EN-1")
+    again = await report(store, "EN-1", "b", hours_attended=30, enrollment_ref="EN-2")
+    await fold_all(store)
+    assert (await fate(store, again))[0] == "duplicate"
+    assert await percent(store, journey_id) == pytest.approx(75)
+
+
+async def test_a_provider_speaks_of_no_enrollment_that_was_asked_of_another(
+    store: AsyncEngine,
+) -> None:
+    journey_id = await running(store)
+    shared = SharedReference(ref="EN-1", partner="provider-sz-02")
+    await PostgresJournal(store).record(a_batch(journey_id, 1, references=(shared,)))
+    receipt = await report(store, journey_id, "a", hours_attended=30)
+    await fold_all(store)
+    status, reason = await fate(store, receipt)
+    assert (status, reason.partition(":")[0]) == ("rejected", "event.not_yours")
+    assert await percent(store, journey_id) is None
+
+
 async def test_attendance_after_the_journeys_end_is_late(store: AsyncEngine) -> None:
     journey_id = await running(store)
     await closed(store, journey_id)
