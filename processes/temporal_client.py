@@ -1,13 +1,28 @@
 """How a process reaches Temporal."""
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.contrib.pydantic import PydanticPayloadConverter
+from temporalio.converter import CompositePayloadConverter, DataConverter
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.runtime import Runtime
 
 from processes.embedded.ports import LOOPBACK
 from processes.embedded.temporal import DEFAULT_NAMESPACE
 from processes.settings import Settings
+
+_CONVERTERS = tuple(PydanticPayloadConverter().converters.values())
+
+
+class _OnePayloadConverter(CompositePayloadConverter):
+    """Pydantic's, once a process: the SDK asks for a new one with each journey and each task, which
+    would look into every type anew."""
+
+    def __init__(self) -> None:
+        super().__init__(*_CONVERTERS)
+
+
+DATA_CONVERTER = DataConverter(payload_converter_class=_OnePayloadConverter)
+"""How payloads are read and written: the domain's words as JSON, without regard to a context."""
 
 
 def temporal_connection(settings: Settings) -> ClientConnectConfig:
@@ -41,7 +56,7 @@ async def connect_temporal(
     """
     return await Client.connect(
         **temporal_connection(settings),
-        data_converter=pydantic_data_converter,
+        data_converter=DATA_CONVERTER,
         lazy=lazy,
         runtime=runtime,
     )

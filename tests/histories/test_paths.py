@@ -12,7 +12,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from activities.services import ExamActivities
 from domain.stages import Outcome
-from processes.worker import journey_runner
+from processes.worker_sandbox import journey_runner
 from tests.histories.paths import PATHS, Path, exhausted, held_and_extended, retained
 from tests.workflows.carrying import World
 from workflows.journey import Journey

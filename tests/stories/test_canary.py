@@ -22,7 +22,7 @@ from domain.commands import Role
 from domain.levels import SkillLevel
 from domain.masking import WITHHELD
 from domain.senders import SenderKind
-from processes.worker import journey_runner
+from processes.worker_sandbox import journey_runner
 from store.database import create_engine
 from tests.api.cohorts import a_csv, a_row
 from tests.api.people import a_journey
