@@ -9,7 +9,6 @@ import structlog
 from temporalio.client import Client
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker import Worker, WorkerDeploymentConfig
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.calls import CallGate
 from activities.planning import PlanningActivities, PlanningPort
@@ -33,33 +32,14 @@ from policies.loader import load_catalog
 from processes.deployment import deployment, promote, version
 from processes.settings import Settings
 from processes.temporal_client import connect_temporal
-from store.database import create_engine
+from processes.worker_sandbox import journey_runner
+from store.database import BY_KEY_ONLY, create_engine
 from store.held_calls import HeldCalls
 from store.planning import PostgresPlanning
 from store.records import PostgresJournal
 from workflows.journey import Journey
 
 log = structlog.get_logger(__name__)
-
-PASSED_THROUGH = (
-    "domain",
-    "activities",
-    "partners.ports",
-    "partners.requests",
-    "pydantic",
-    "workflows",
-)
-"""Modules that the sandbox shares with its host: they hold no state and read no clock, which for
-`workflows` the workflow rules of `make lint` hold. Imported anew for each journey, `workflows`
-alone would cost its worker twice as much CPU as all the rest."""
-
-
-def journey_runner() -> SandboxedWorkflowRunner:
-    """The sandbox that journeys run in, with the domain passed through."""
-    return SandboxedWorkflowRunner(
-        restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
-    )
-
 
 Activities = Sequence[Callable[..., Any]]
 _ClientT = TypeVar("_ClientT", bound=ServiceClient)
@@ -165,7 +145,9 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     client = await connect_temporal(settings, runtime=runtime)
     assert settings.database_url is not None
     engine = create_engine(
-        settings.database_url.get_secret_value(), pool_size=settings.database_connections
+        settings.database_url.get_secret_value(),
+        pool_size=settings.database_connections,
+        parameters=BY_KEY_ONLY,
     )
     async with AsyncExitStack() as stack:
         stack.push_async_callback(engine.dispose)
