@@ -52,7 +52,7 @@ class Door:
         self.metrics = metrics
         self.single = deps.engine.execution_options(isolation_level="AUTOCOMMIT")
         self.book = PartnerBook(
-            deps.engine,
+            self.single,
             deps.vault,
             clock=deps.clock,
             kept=deps.limits.partner_kept,

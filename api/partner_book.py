@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api.database import transaction
+from api.database import statement
 from api.rates import Rates
 from domain.senders import SenderKind
 from store.registry import PartnerKey, partner_by_source
@@ -38,11 +38,15 @@ class Page:
 
 
 class PartnerBook:
-    """Looks up senders by their source. An unknown source is remembered as unknown."""
+    """Looks up senders by their source. An unknown source is remembered as unknown.
+
+    Args:
+        single: an engine with the isolation level AUTOCOMMIT.
+    """
 
     def __init__(
         self,
-        engine: AsyncEngine,
+        single: AsyncEngine,
         vault: Vault,
         *,
         clock: Callable[[], datetime],
@@ -50,7 +54,7 @@ class PartnerBook:
         answer_within: timedelta,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._engine = engine
+        self._single = single
         self._vault = vault
         self._clock = clock
         self._kept_seconds = kept.total_seconds()
@@ -84,7 +88,7 @@ class PartnerBook:
         return None if self._looks.take(source) else await self._read(source)
 
     async def _read(self, source: str) -> Sender | None:
-        async with transaction(self._engine, self._answer_within) as connection:
+        async with statement(self._single, self._answer_within) as connection:
             found = await partner_by_source(connection, self._vault, source, self._clock())
         sender = None
         if found is not None:
