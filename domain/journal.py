@@ -147,8 +147,9 @@ class RecordBatch(Word):
     """Everything that one step says, written in one transaction, keyed by journey and sequence.
 
     Writing it again changes nothing. `references` open the door for events that came under them
-    and were kept in quarantine. Where the deadline that runs is in working days, `work_out` asks
-    the recorder for its end, which stands in `case.due_at` when the batch is written.
+    and were kept in quarantine; `lost_credits` are passes that a correction took away. Where the
+    deadline that runs is in working days, `work_out` asks the recorder for its end, which stands in
+    `case.due_at` when the batch is written.
     """
 
     journey_id: Ref
@@ -157,6 +158,7 @@ class RecordBatch(Word):
     references: tuple[SharedReference, ...] = ()
     module_credits: tuple[ModuleCredit, ...] = ()
     component_credits: tuple[ComponentCredit, ...] = ()
+    lost_credits: tuple[ComponentCredit, ...] = ()
     case: CaseLine
     work_out: WorkOutDue | None = None
 

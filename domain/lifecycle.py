@@ -155,6 +155,7 @@ MOVES: tuple[Move, ...] = (
         State.REGISTERING,
         State.SCHEDULED,
         State.AWAITING_RESULTS,
+        State.CERTIFICATE_PENDING,
     ),
     *_ways(EntryKind.ASSESSMENT_PASSED, State.PASSED, State.AWAITING_RESULTS),
     *_ways(EntryKind.RESIT_GRANTED, State.RESIT, State.AWAITING_RESULTS, State.CERTIFICATE_PENDING),

@@ -185,6 +185,10 @@ _RECORD = text(
         SELECT journeys.person_ref, journeys.occupation, journeys.level
         FROM journeys, batch
         WHERE journeys.journey_id = said->>'journey_id'
+            AND (
+                journeys.sequence = 0
+                OR journeys.updated_at <= CAST(said->'case'->>'updated_at' AS timestamptz)
+            )
     ),
     modules AS (
         INSERT INTO module_credits AS held (person_ref, module, source, expires)
@@ -198,6 +202,12 @@ _RECORD = text(
         WHERE held.expires < excluded.expires
             OR (held.expires IS NOT NULL AND excluded.expires IS NULL)
     ),
+    lost_credits AS (
+        SELECT p.component, p.passed_at
+        FROM batch, jsonb_to_recordset(said->'lost_credits') AS p(
+            component text, passed_at timestamptz
+        )
+    ),
     components AS (
         INSERT INTO component_credits AS held (person_ref, occupation, level, component, passed_at)
         SELECT aims.person_ref, aims.occupation, aims.level, p.component, max(p.passed_at)
@@ -207,7 +217,22 @@ _RECORD = text(
         GROUP BY aims.person_ref, aims.occupation, aims.level, p.component
         ON CONFLICT (person_ref, occupation, level, component) DO UPDATE
         SET passed_at = excluded.passed_at
-        WHERE held.passed_at < excluded.passed_at
+        WHERE held.passed_at < excluded.passed_at OR EXISTS (
+            SELECT 1 FROM lost_credits
+            WHERE lost_credits.component = held.component
+                AND lost_credits.passed_at = held.passed_at
+        )
+    ),
+    uncredited AS (
+        DELETE FROM component_credits AS held USING aims, lost_credits
+        WHERE held.person_ref = aims.person_ref AND held.occupation = aims.occupation
+            AND held.level = aims.level AND held.component = lost_credits.component
+            AND held.passed_at = lost_credits.passed_at
+            AND NOT EXISTS (
+                SELECT 1
+                FROM batch, jsonb_to_recordset(said->'component_credits') AS p(component text)
+                WHERE p.component = held.component
+            )
     )
     SELECT pg_notify('caseload', said->>'journey_id'),
         (SELECT pg_notify('intake', '') FROM looked_at WHERE status = 'received' LIMIT 1),
@@ -237,7 +262,7 @@ class PostgresJournal:
         the events that their partners sent under them; those of others become `not_yours`. What a
         journey gives up waiting for is quarantined as `too_early`, until the attempt that counts
         says otherwise, and not again by a batch from before its release. A longer-lived credit
-        replaces a shorter one.
+        replaces a shorter one; a pass that a correction took away is no credit any more.
 
         Raises:
             sqlalchemy.exc.IntegrityError: the journey is unknown.

@@ -116,7 +116,9 @@ async def _hear_date(desk: Desk, heard: Fact) -> None:
         assert isinstance(data, AssessmentScheduled)
         at = moment_of(data.at) if data.at is not None else None
         sitting = _sitting(desk, data.component)
-        sitting.scheduled, sitting.at = True, at
+        if sitting.scheduled:
+            desk.tell_corrected(sitting.scheduled_by, heard)
+        sitting.scheduled, sitting.scheduled_by, sitting.at = True, heard.receipt, at
         when = f" on {at.isoformat()}" if at else ""
         desk.note(EntryKind.FACT_RECORDED, heard=heard, detail=f"{data.component} is sat{when}")
         if at is not None and not await _date_suits(desk, heard, at):

@@ -51,13 +51,19 @@ class Conflicts:
             "a supervisor chooses",
         )
 
+    def agree(self, fact: str, data: EventData, correction: Delivery) -> None:
+        """A correction of the earlier fact: what contradicts it no longer, but says the same, gives
+        way to it.
+        """
+        for conflict in [each for each in self._memory.conflicts if each.fact == fact]:
+            if _said_by(conflict.second) == said_in(data):
+                self._memory.conflicts.remove(conflict)
+                reason = f"{correction.event_id} corrected the earlier event to the same"
+                self._supersede(conflict, reason, correction.receipt)
+
     def said_against(self, fact: str) -> list[str]:
         """What is said against a fact, each as `said_in` has it."""
-        return [
-            said_in(DATA_OF[EventType(each.second.type)].model_validate(each.second.data))
-            for each in self._memory.conflicts
-            if each.fact == fact
-        ]
+        return [_said_by(each.second) for each in self._memory.conflicts if each.fact == fact]
 
     def supersede(self, correction: Delivery, event_id: str) -> bool:
         """A correction names an event that contradicts an earlier fact: it does so no longer.
@@ -98,6 +104,10 @@ class Conflicts:
         self._journal.receipt(
             conflict.second.receipt, ReceiptStatus.SUPERSEDED, reason, superseded_by=by
         )
+
+
+def _said_by(delivery: Delivery) -> str:
+    return said_in(DATA_OF[EventType(delivery.type)].model_validate(delivery.data))
 
 
 def partner_actor(partner: str) -> Actor:

@@ -1,6 +1,7 @@
 """A result corrected after its round, before the certificate: the marks are counted anew."""
 
 from domain.lifecycle import EntryKind
+from domain.plan import Component
 from domain.stages import State
 from workflows.desk import Desk
 from workflows.marks import failed_of, follow_failure, mark_down, open_components
@@ -28,11 +29,22 @@ async def correct_past(desk: Desk, heard: Fact) -> None:
         assessment.failed_attempts += 1
     corrected.failed = bool(failed)
     if desk.memory.state is State.CERTIFICATE_PENDING:
-        if open_components(desk):
-            assessment.passed_at = None
-            follow_failure(desk, failed)
+        _undo_pass(desk, failed)
         return
     await _fit_booking(desk)
+
+
+def _undo_pass(desk: Desk, failed: list[Component]) -> None:
+    """What is open again was failed, or its sitting was lost, which uses no attempt."""
+    reopened = open_components(desk)
+    if not reopened:
+        return
+    desk.memory.assessment.passed_at = None
+    failed_again = [component for component in failed if component in reopened]
+    if failed_again:
+        follow_failure(desk, failed_again)
+    else:
+        desk.move(EntryKind.SITTING_LOST, detail="booked again; no attempt is used")
 
 
 async def _fit_booking(desk: Desk) -> None:

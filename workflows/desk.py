@@ -55,7 +55,7 @@ class Desk:
         self.mail = Mailroom(
             memory, self.journal, brief.policy, in_service=brief.pathway is Pathway.IN_SERVICE
         )
-        self.inbox: list[Delivery] = []
+        self.inbox: list[list[Delivery]] = []
         self.tickets: list[Ticket] = []
         self.wait: Wait | None = None
         self._obeyed: list[Ticket] = []
@@ -73,6 +73,15 @@ class Desk:
         """Refuse an event that was heard: its sender reads why."""
         self.journal.receipt(heard.receipt, ReceiptStatus.REJECTED, f"{rule}: {reason}")
         self.note(EntryKind.EVENT_REFUSED, heard=heard, detail=reason, rule=rule)
+
+    def tell_corrected(self, receipt: str | None, by: Fact) -> None:
+        """What was applied is superseded: a later event, or staff, took its place."""
+        self.journal.receipt(
+            receipt,
+            ReceiptStatus.SUPERSEDED,
+            f"corrected by {by.receipt or 'staff'}",
+            superseded_by=by.receipt,
+        )
 
     def next_key(self, step: str) -> str:
         """An idempotency key of journey, step and ordinal; never of the engine's attempts."""
@@ -111,22 +120,44 @@ class Desk:
             self.wait = None
 
     def _look(self, wait: Wait) -> Heard | None:
-        """One look at the desk: commands, mail, clock."""
-        self._sort_mail()
+        """One look at the desk: mail, commands, clock.
+
+        A command may answer what the journey said of the mail before it, so it comes after it.
+        """
+        self._unless_ended()
+        fact = self._read_mail(wait)
+        if fact is not None:
+            return fact
         own = self._obey_tickets()
-        if self.memory.ending is not None:
-            raise JourneyEnded(self.memory.ending)
+        self._unless_ended()
         if self.memory.rests:
             return None
         if own is not None:
             return Instruction(own.order)
-        now = workflow.now()
         fact = self.mail.pick(wait)
         if fact is not None:
             return fact
-        if wait.wake_at is not None and wait.wake_at <= now:
+        if wait.wake_at is not None and wait.wake_at <= workflow.now():
             return Woken()
         return Overdue() if self.clock.climb(wait) else None
+
+    def _unless_ended(self) -> None:
+        if self.memory.ending is not None:
+            raise JourneyEnded(self.memory.ending)
+
+    def _read_mail(self, wait: Wait) -> Fact | None:
+        """What the wait wants of the mail, signal by signal in their order.
+
+        A later signal may answer what the journey made of an earlier one. Where the worker died
+        before the engine knew of that, both are at hand at once, and the earlier one comes first
+        again. Within a signal the order of the lifecycle decides.
+        """
+        self.mail.sift(workflow.now())
+        while True:
+            fact = None if self.memory.rests else self.mail.pick(wait)
+            if fact is not None or not self.inbox:
+                return fact
+            self._sort_next_signal()
 
     def take(self, wait: Wait) -> Fact | None:
         """What the wait wants where it is at hand already; never waits."""
@@ -134,9 +165,14 @@ class Desk:
         return None if self.memory.rests else self.mail.pick(wait)
 
     def _sort_mail(self) -> None:
-        now = workflow.now()
         while self.inbox:
-            self.mail.sort(self.inbox.pop(0), now)
+            self._sort_next_signal()
+        self.mail.sift(workflow.now())
+
+    def _sort_next_signal(self) -> None:
+        now = workflow.now()
+        for delivery in self.inbox.pop(0):
+            self.mail.sort(delivery, now)
         self.mail.sift(now)
 
     def _obey_tickets(self) -> Ticket | None:

@@ -18,12 +18,12 @@ from workflows.waits import Fact, Instruction, JourneyEnded, Wait
 async def follow_up(desk: Desk) -> None:
     """Hear a confirmation for each check; the last one closes the journey as retained."""
     placement, rules = desk.memory.placement, desk.policy.placement
-    open_checks = _open_checks(desk)
+    started_at = placement.started_at or workflow.now()
+    open_checks = _open_checks(desk, started_at)
     if desk.memory.state is State.STARTED:
         desk.move(EntryKind.FOLLOW_UP_OPENED)
     if not open_checks:
         raise _ending(Outcome.RETAINED, EntryKind.EMPLOYMENT_RETAINED)
-    started_at = placement.started_at or workflow.now()
     asked_at = rules.follow_ups[open_checks[0]].after(started_at)
     heard = await desk.hear(
         Wait(
@@ -47,17 +47,34 @@ async def follow_up(desk: Desk) -> None:
         _end_employment(desk, heard, heard.data, started_at)
 
 
-def _open_checks(desk: Desk) -> list[int]:
-    """Checks not yet confirmed: by name, or in turn by a confirmation that names none."""
+def _open_checks(desk: Desk, started_at: datetime) -> list[int]:
+    """Checks not yet confirmed: by name, by the day of a confirmation that names none, or in turn
+    where it tells no day either. What was confirmed decides, not in which order it was told.
+    """
     placement, checks = desk.memory.placement, desk.policy.placement.follow_ups
-    unnamed = [check for check in range(len(checks)) if check not in placement.confirmed]
-    return unnamed[placement.confirmed_unnamed :]
+    days, undated = sorted(placement.confirmed_on), placement.confirmed_unnamed
+    still_open = []
+    for check, after in enumerate(checks):
+        if check in placement.confirmed:
+            continue
+        due = _day_before(after.after(started_at))
+        day = next((day for day in days if day >= due), None)
+        if day is not None:
+            days.remove(day)
+        elif undated:
+            undated -= 1
+        else:
+            still_open.append(check)
+    return still_open
 
 
 def _confirm(desk: Desk, heard: Fact, data: EmploymentRetained, started_at: datetime) -> None:
-    """Mark the check that the event names, else the first open one; never one still to come."""
+    """Mark the check that the event names, else the one that its day fits, else the first open
+    one; never one still to come.
+    """
     placement, checks = desk.memory.placement, desk.policy.placement.follow_ups
-    check = next(
+    before = _open_checks(desk, started_at)
+    named = next(
         (
             number
             for number, after in enumerate(checks)
@@ -65,18 +82,25 @@ def _confirm(desk: Desk, heard: Fact, data: EmploymentRetained, started_at: date
         ),
         None,
     )
-    asked = _open_checks(desk)[0] if check is None else check
-    told = f"check {asked + 1} of {len(checks)}"
-    if data.date is not None and moment_of(data.date) < _day_before(
-        checks[asked].after(started_at)
-    ):
-        desk.note(EntryKind.FACT_RECORDED, heard=heard, detail=f"still at work, before {told}")
-        return
-    if check is None:
+    day = moment_of(data.date) if data.date is not None else None
+    if named is not None:
+        if named not in placement.confirmed and (
+            day is None or day >= _day_before(checks[named].after(started_at))
+        ):
+            placement.confirmed.append(named)
+    elif day is not None:
+        placement.confirmed_on.append(day)
+    else:
         placement.confirmed_unnamed += 1
-    elif check not in placement.confirmed:
-        placement.confirmed.append(check)
-    desk.note(EntryKind.FACT_RECORDED, heard=heard, detail=f"still at work, {told}")
+    after = _open_checks(desk, started_at)
+    closed = [check for check in before if check not in after]
+    asked = (closed or ([before[0]] if named is None else [named]))[0]
+    so_far = "" if closed or named in placement.confirmed else "before "
+    desk.note(
+        EntryKind.FACT_RECORDED,
+        heard=heard,
+        detail=f"still at work, {so_far}check {asked + 1} of {len(checks)}",
+    )
 
 
 def _day_before(moment: datetime) -> datetime:

@@ -33,6 +33,7 @@ class Journal:
         self._references: list[SharedReference] = []
         self._module_credits: list[ModuleCredit] = []
         self._component_credits: list[ComponentCredit] = []
+        self._lost_credits: list[ComponentCredit] = []
         self._case_changed = False
         self._outcome: Outcome | None = None
         self._closed_at: datetime | None = None
@@ -146,6 +147,11 @@ class Journal:
         """A component now passed, for this journey and for a re-entry."""
         self._component_credits.append(credit)
 
+    def uncredit_component(self, credit: ComponentCredit) -> None:
+        """A component counted as passed until its result was corrected."""
+        self._component_credits = [each for each in self._component_credits if each != credit]
+        self._lost_credits.append(credit)
+
     def take_batch(self, work_out: WorkOutDue | None) -> RecordBatch:
         """Everything said since the last batch, with the caseload line as it is now."""
         batch = RecordBatch(
@@ -155,6 +161,7 @@ class Journal:
             references=tuple(self._references),
             module_credits=tuple(self._module_credits),
             component_credits=tuple(self._component_credits),
+            lost_credits=tuple(self._lost_credits),
             case=self._case_line(),
             work_out=work_out,
         )
@@ -163,6 +170,7 @@ class Journal:
         self._references.clear()
         self._module_credits.clear()
         self._component_credits.clear()
+        self._lost_credits.clear()
         self._case_changed = False
         return batch
 

@@ -81,7 +81,7 @@ class Journey:
     @workflow.signal(name=DELIVER)
     def deliver(self, events: list[Delivery]) -> None:
         """Partner events; remembered here, sorted out by `run`."""
-        self._desk.inbox.extend(events)
+        self._desk.inbox.append(events)
 
     @workflow.update(name=COMMAND)
     async def command(self, order: Order) -> CommandAnswer:

@@ -106,6 +106,8 @@ class Mailroom:
         if reason is not None:
             self._late(delivery, reason)
             return
+        if data.supersedes is not None:
+            self.conflicts.agree(fact, data, delivery)
         kept = Kept(delivery=delivery, until=self._policy.events.kept_early.after(now))
         self._memory.waiting.append(kept)
         self._new.append(kept)

@@ -7,7 +7,6 @@ from temporalio import workflow
 
 from domain.commands import JOURNEYMAN, PartnerKind
 from domain.events import AssessmentAbsent, AssessmentResult, AssessmentVoided, EventType
-from domain.journal import ReceiptStatus
 from domain.lifecycle import EntryKind
 from domain.plan import Component, ComponentCredit
 from domain.stages import Outcome, Pathway, StuckCause, Turn
@@ -45,8 +44,8 @@ async def hear_ending(
     """Hear the result, absence or loss of one component that has not ended, and note it.
 
     Results are due the policy's limit after the day sat: a component sat later has its own, later
-    deadline. `moved`: a corrected date is heard too, and left to the caller, as a correction of an
-    earlier booking is.
+    deadline. `moved`: a corrected date is heard too, before the end of the sitting that it moves,
+    and left to the caller, as a correction of an earlier booking is.
     """
     assessment = desk.memory.assessment
     current = assessment.booking_ref
@@ -55,7 +54,7 @@ async def hear_ending(
     heard = await desk.hear(
         Wait(
             key=f"results:{current}:{sat_at.isoformat() if sat_at else 'undated'}",
-            events=(*ENDINGS, EventType.ASSESSMENT_SCHEDULED) if moved else ENDINGS,
+            events=(EventType.ASSESSMENT_SCHEDULED, *ENDINGS) if moved else ENDINGS,
             about=current,
             components=tuple(s.component for s in open_ones),
             partner=assessment.center.partner if assessment.center else None,
@@ -80,15 +79,10 @@ def mark_down(desk: Desk, heard: Fact, sittings: list[Sitting]) -> None:
     assert isinstance(data, AssessmentResult | AssessmentAbsent | AssessmentVoided)
     sitting = next(s for s in sittings if s.component is data.component)
     if sitting.ended:
-        desk.journal.receipt(
-            sitting.receipt,
-            ReceiptStatus.SUPERSEDED,
-            f"corrected by {heard.receipt or 'staff'}",
-            superseded_by=heard.receipt,
-        )
-    if sitting.mark is not None:
+        desk.tell_corrected(sitting.receipt, heard)
+    if sitting.passed:
         _forget_pass(desk, sitting)
-    sitting.mark, sitting.absent, sitting.lost = None, False, False
+    sitting.mark, sitting.passed, sitting.absent, sitting.lost = None, False, False, False
     sitting.receipt = heard.receipt
     match data:
         case AssessmentResult():
@@ -108,8 +102,19 @@ def mark_down(desk: Desk, heard: Fact, sittings: list[Sitting]) -> None:
 
 
 def _forget_pass(desk: Desk, sitting: Sitting) -> None:
+    """This sitting's pass does not count; the same component passed in another round still does."""
     assessment = desk.memory.assessment
-    assessment.passed = [p for p in assessment.passed if p.component is not sitting.component]
+    assert sitting.at is not None
+    gone = Passed(component=sitting.component, at=sitting.at)
+    assessment.passed = [passed for passed in assessment.passed if passed != gone]
+    desk.journal.uncredit_component(_credit(gone))
+    for passed in assessment.passed:
+        if passed.component is gone.component:
+            desk.journal.credit_component(_credit(passed))
+
+
+def _credit(passed: Passed) -> ComponentCredit:
+    return ComponentCredit(component=passed.component, passed_at=passed.at)
 
 
 def _mark_result(desk: Desk, heard: Fact, data: AssessmentResult, sitting: Sitting) -> None:
@@ -136,9 +141,9 @@ def _mark_result(desk: Desk, heard: Fact, data: AssessmentResult, sitting: Sitti
         rule="marks.pass_mark",
     )
     if sitting.passed:
-        _forget_pass(desk, sitting)
-        assessment.passed.append(Passed(component=data.component, at=sat_at))
-        desk.journal.credit_component(ComponentCredit(component=data.component, passed_at=sat_at))
+        passed = Passed(component=data.component, at=sat_at)
+        assessment.passed.append(passed)
+        desk.journal.credit_component(_credit(passed))
 
 
 def reaches(data: AssessmentResult, pass_mark: float) -> bool:

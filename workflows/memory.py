@@ -90,6 +90,7 @@ class Sitting(Remembered):
 
     component: Component
     scheduled: bool = False
+    scheduled_by: str | None = None
     at: datetime | None = None
     mark: float | None = None
     passed: bool = False
@@ -142,6 +143,7 @@ class Placement(Remembered):
     started_at: datetime | None = None
     confirmed: list[int] = Field(default_factory=list)
     confirmed_unnamed: int = 0
+    confirmed_on: list[datetime] = Field(default_factory=list)
     employments: int = 0
 
 

@@ -203,6 +203,7 @@ async def hear_start(desk: Desk) -> None:
     if isinstance(heard, Fact) and isinstance(heard.data, EmploymentStarted):
         placement.started_at = _start_of_work(desk, heard.data.date)
         placement.confirmed, placement.confirmed_unnamed = [], 0
+        placement.confirmed_on = []
         placement.employments += 1
         desk.memory.releases = [
             held for held in desk.memory.releases if held.ref != placement.referral_ref

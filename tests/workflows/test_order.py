@@ -20,8 +20,6 @@ from domain.journal import ReceiptStatus
 from domain.levels import SkillLevel
 from domain.plan import Component, ComponentCredit, Earlier
 from domain.stages import Outcome, Pathway
-from partners.requests import Accepted
-from tests.partners.fakes import Created, Fake, FakeEnrollment, FakeExam, FakePlacement
 from tests.workflows.carrying import (
     CENTERS,
     ISSUER,
@@ -31,6 +29,7 @@ from tests.workflows.carrying import (
     Trainee,
     World,
 )
+from tests.workflows.foreseeable import foreseeable_world
 
 ORDERS, MANY_ORDERS = 60, 2000
 SEED = 20260101
@@ -40,35 +39,11 @@ Start = Callable[[World], Awaitable[Trainee]]
 Events = Callable[[Trainee], list[Delivery]]
 
 
-class _Foreseeable(Fake):
-    """Gives the request's own key as reference, so that a partner knows it beforehand."""
-
-    async def _take(self, request: Created) -> Accepted:
-        self._enter(request)
-        return Accepted(ref=self._once(request.idempotency_key, request, request.idempotency_key))
-
-
-class ForeseeableEnrollment(_Foreseeable, FakeEnrollment):
-    """Seats."""
-
-
-class ForeseeableExam(_Foreseeable, FakeExam):
-    """Sittings."""
-
-
-class ForeseeablePlacement(_Foreseeable, FakePlacement):
-    """Referrals."""
-
-
 @pytest.fixture
 async def world(time_skipping: WorkflowEnvironment) -> AsyncIterator[World]:
-    """A world whose references are known before they are given; no time passes in it."""
-    with time_skipping.auto_time_skipping_disabled():
-        world = World(time_skipping.client, time_skipping)
-        world.enrollment, world.exam = ForeseeableEnrollment(), ForeseeableExam()
-        world.placement = ForeseeablePlacement(open_vacancies=world.placement.open_vacancies)
-        async with world.working():
-            yield world
+    """Its partners' references are known beforehand."""
+    async with foreseeable_world(time_skipping) as world:
+        yield world
 
 
 @dataclass(frozen=True)
