@@ -134,13 +134,13 @@ class Sweeper:
             database_url,
             pool_size=1,
             connect_args={
-                "server_settings": {"lock_timeout": "10s", "session_replication_role": "replica"}
+                "server_settings": {"lock_timeout": "30s", "session_replication_role": "replica"}
             },
         )
         self._statement: Any = None
 
     async def sweep(self) -> None:
-        """Empty the tables; a test that left a transaction open makes this fail after 10 s."""
+        """Empty the tables; a test that left a transaction open makes this fail after 30 s."""
         async with self._engine.begin() as connection:
             if self._statement is None:
                 tables = await connection.scalars(

@@ -41,11 +41,11 @@ class _Connection(asyncio.Protocol):
         self.usable = True
 
     async def ask(self, request: bytes) -> Answer:
+        if self._transport is None or self._transport.is_closing():
+            raise NoAnswer("the connection is closed")
         self._waiting = asyncio.get_running_loop().create_future()
         self._parser = HttpResponseParser(self)
         self._answer = Answer()
-        if self._transport is None or self._transport.is_closing():
-            raise NoAnswer("the connection is closed")
         self._transport.write(request)
         return await self._waiting
 

@@ -6,7 +6,7 @@ from tests.faults.harness.fleet import VICTIMS
 from tests.faults.harness.seed import DRAINED_WITHIN, run_seed
 
 TRAINEES = 20
-GIVEN_UP_AFTER = 400.0
+GIVEN_UP_AFTER = 900.0
 
 
 async def test_nothing_acknowledged_is_lost_or_applied_twice_while_every_process_is_killed() -> (

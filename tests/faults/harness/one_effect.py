@@ -79,7 +79,7 @@ async def _all_committed(house: ProxiedHouse, service: Service, journeys: list[s
 
 
 async def _judge(house: ProxiedHouse, proof: Proof, name: str, journeys: list[str]) -> None:
-    within = 60 + 2.0 * len(journeys)
+    within = 120 + 2.0 * len(journeys)
     outcomes = await house.until_closed(journeys, within)
     proof.expect(outcomes == {"retained": len(journeys)}, f"{name}: ended as {outcomes}")
     rows = await house.ledger(journeys)
