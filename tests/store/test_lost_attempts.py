@@ -3,11 +3,13 @@
 from datetime import datetime
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.commands import Actor
 from domain.journal import ReceiptStatus, ReceiptUpdate, RecordBatch
 from domain.lifecycle import EntryKind
+from domain.plan import Component, ComponentCredit
 from domain.stages import Outcome, Stage, State
 from store.caseload import CaseView, Scope, find_case, timeline
 from store.quarantine_decisions import Decision, release
@@ -171,6 +173,23 @@ async def test_a_later_step_does_not_unsay_what_an_earlier_one_said(store: Async
     await journal.record(second.model_copy(update={"receipts": (update,)}))
 
     assert await fate(store, receipt) == ("applied", "said")
+
+
+async def test_a_lost_attempt_that_writes_late_brings_no_credit_back(store: AsyncEngine) -> None:
+    journey_id = await opened(store)
+    journal = PostgresJournal(store)
+    passed = ComponentCredit(component=Component.THEORY, passed_at=now())
+    lost = a_step(journey_id, now(), 1, EntryKind.FACT_RECORDED)
+    lost = lost.model_copy(update={"component_credits": (passed,)})
+    counts = a_step(journey_id, later(seconds=10), 1, EntryKind.FACT_RECORDED)
+    await journal.record(lost)
+    await journal.record(counts.model_copy(update={"lost_credits": (passed,)}))
+
+    await journal.record(lost)
+
+    async with store.connect() as connection:
+        held = await connection.scalar(text("SELECT count(*) FROM component_credits"))
+    assert held == 0
 
 
 async def test_a_batch_from_before_the_release_does_not_put_the_event_back(

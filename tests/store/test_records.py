@@ -231,6 +231,26 @@ async def test_the_latest_pass_of_a_component_is_kept(store: AsyncEngine) -> Non
     assert held == newer
 
 
+@pytest.mark.parametrize("again", [None, -30])
+async def test_a_pass_that_a_correction_took_away_is_no_credit_any_more(
+    store: AsyncEngine, again: int | None
+) -> None:
+    journey_id = await opened(store)
+    journal = PostgresJournal(store)
+    wrong = ComponentCredit(component=Component.THEORY, passed_at=now())
+    kept = ComponentCredit(component=Component.PRACTICAL, passed_at=now())
+    await journal.record(a_batch(journey_id, 1, component_credits=(wrong, kept)))
+    passed = () if again is None else (later(days=again),)
+    others = tuple(ComponentCredit(component=Component.THEORY, passed_at=at) for at in passed)
+    await journal.record(a_batch(journey_id, 2, lost_credits=(wrong,), component_credits=others))
+    async with store.connect() as connection:
+        held = await connection.execute(text("SELECT component, passed_at FROM component_credits"))
+    assert set(held.all()) == {
+        ("practical", kept.passed_at),
+        *(("theory", at) for at in passed),
+    }
+
+
 async def test_a_reference_belongs_to_the_first_journey_that_shared_it(store: AsyncEngine) -> None:
     first, second = await opened(store), await opened(store)
     journal = PostgresJournal(store)

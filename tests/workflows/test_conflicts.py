@@ -191,6 +191,23 @@ async def test_a_result_lowered_after_the_certificate_is_for_a_supervisor_and_st
     assert (await trainee.result()).outcome is Outcome.RETAINED
 
 
+async def test_a_contradiction_ends_where_the_first_is_corrected_to_the_second(
+    world: World,
+) -> None:
+    trainee, ref = await at_sitting(world)
+    one = await theory(trainee, ref, 58, event_id="r-1")
+    await trainee.until_receipt(one, ReceiptStatus.APPLIED)
+    other = await theory(trainee, ref, 62)
+    await trainee.until_receipt(other, ReceiptStatus.CONFLICT)
+
+    correction = await theory(trainee, ref, 62, supersedes="r-1")
+
+    await trainee.until_receipt(correction, ReceiptStatus.APPLIED)
+    assert trainee.receipt(one) is ReceiptStatus.SUPERSEDED
+    assert trainee.receipt(other) is ReceiptStatus.SUPERSEDED
+    assert trainee.case.stuck_cause is None
+
+
 async def test_an_applied_result_that_is_corrected_is_superseded(world: World) -> None:
     trainee, ref = await at_sitting(world)
     one = await theory(trainee, ref, 58, event_id="r-1")

@@ -198,6 +198,71 @@ async def test_a_pass_lowered_before_the_certificate_is_sat_again(world: World) 
     await trainee.until(State.CERTIFICATE_PENDING)
 
 
+async def test_a_pass_voided_before_the_certificate_is_sat_again_and_uses_no_attempt(
+    world: World,
+) -> None:
+    trainee, ref = await sitting(world)
+    await report(trainee, "result", ref, "theory", raw=61, event_id="r-1")
+    await report(trainee, "result", ref, "practical", raw=70)
+    await trainee.until(State.CERTIFICATE_PENDING)
+    await report(trainee, "voided", ref, "theory", supersedes="r-1")
+    await booked(trainee, 2)
+    asked = world.exam.last(BookSitting)
+    assert (asked.components, asked.attempt) == ((Component.THEORY,), 1)
+    assert "resit_granted" not in trainee.kinds
+
+
+async def test_a_failure_corrected_after_its_resit_was_passed_leaves_the_pass(
+    world: World,
+) -> None:
+    trainee, ref = await sitting(world)
+    await report(trainee, "result", ref, "theory", raw=50, event_id="r-1")
+    await report(trainee, "result", ref, "practical", raw=70)
+    await sit(trainee, 2, theory=75)
+    await trainee.until(State.CERTIFICATE_PENDING)
+    event = await report(trainee, "result", ref, "theory", raw=55, supersedes="r-1")
+    await trainee.until_receipt(event, ReceiptStatus.APPLIED)
+    await trainee.certify()
+    await trainee.until(State.REFERRED)
+    lost = [each for batch in world.journal.batches for each in batch.lost_credits]
+    assert lost == []
+
+
+async def test_a_component_is_no_credit_any_more_once_its_pass_was_corrected(
+    world: World,
+) -> None:
+    trainee, ref = await sitting(world)
+    await report(trainee, "result", ref, "theory", raw=61, event_id="r-1")
+    await report(trainee, "result", ref, "practical", raw=70)
+    await trainee.until(State.CERTIFICATE_PENDING)
+    await report(trainee, "result", ref, "theory", raw=59, supersedes="r-1")
+    await booked(trainee, 2)
+    batches = world.journal.batches
+    credited = [each for batch in batches for each in batch.component_credits]
+    lost = [each for batch in batches for each in batch.lost_credits]
+    assert [each.component for each in lost] == [Component.THEORY]
+    assert lost[0] in credited
+
+
+async def test_a_corrected_date_counts_before_the_result_that_comes_with_it(world: World) -> None:
+    now = await world.now()
+    trainee = await world.start(pathway=Pathway.RPL_ONLY)
+    await trainee.decide_eligible()
+    ref = await booked(trainee)
+    days = {days: (now + timedelta(days=days)).isoformat() for days in (5, 9)}
+    first = await report(trainee, "scheduled", ref, "theory", at=days[5], event_id="d-1")
+    await report(trainee, "scheduled", ref, "practical", at=days[5])
+    await trainee.until(State.SCHEDULED)
+    said = {"component": "theory", "at": days[9], "supersedes": "d-1"}
+    moved = trainee.event("assessment.scheduled", said, partner=CENTERS[0], about=ref)
+    told = {"component": "theory", "raw": 61}
+    result = trainee.event("assessment.result", told, partner=CENTERS[0], about=ref)
+    await trainee.deliver(result, moved)
+    await trainee.until_receipt(result, ReceiptStatus.APPLIED)
+    assert trainee.receipt(moved) is ReceiptStatus.APPLIED
+    assert world.journal.receipts[first.receipt].superseded_by == moved.receipt
+
+
 async def test_a_lowered_third_attempt_exhausts(world: World) -> None:
     trainee, _ = await sitting(world)
     for component in ("theory", "practical"):
