@@ -23,7 +23,7 @@ from store.persons import AskedErasure, UnknownPerson
 router = APIRouter(prefix="/v1/persons/{person_ref}/erase", tags=["supervisors"])
 
 NO_OPEN_JOURNEY = "erasure.no_open_journey"
-"""Nobody is erased while a journey of hers is open."""
+"""Nobody is erased while a journey of hers is open, or waits in a cohort to be opened."""
 
 NONE_ASKED = "erasure.none_asked"
 """What nobody asked for can't be withdrawn."""
@@ -83,7 +83,8 @@ async def erase_one(
                 connection, caller.region, person_ref, caller.actor, reason, deps.clock()
             )
         except HasOpenJourney:
-            raise PersonRuleForbids("a journey of hers is open", rule=NO_OPEN_JOURNEY) from None
+            why = "a journey of hers is open, or waits in a cohort to be opened"
+            raise PersonRuleForbids(why, rule=NO_OPEN_JOURNEY) from None
         except SecondPersonNeeded:
             raise SecondPersonMissing("another supervisor has to ask for it too") from None
         if isinstance(done, AskedErasure):

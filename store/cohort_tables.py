@@ -47,12 +47,19 @@ cohort_rows = Table(
     Column("line", Integer, nullable=False),
     Column("outcome", Text, nullable=False),
     Column("sealed", LargeBinary),
+    # Of the identity number that it says, for as long as it waits.
+    Column("id_lookup", LargeBinary),
     Column("journey_id", Text, ForeignKey("journeys.journey_id")),
     Column("errors", JSONB, nullable=False, server_default=text("'[]'")),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("token", BigInteger, nullable=False, server_default=text("0")),
     Column("leased_until", MOMENT, nullable=False, server_default=text("'-infinity'")),
     PrimaryKeyConstraint("cohort_id", "line"),
+)
+Index(
+    "ix_cohort_rows_id_lookup",
+    cohort_rows.c.id_lookup,
+    postgresql_where=cohort_rows.c.id_lookup.is_not(None),
 )
 Index(
     "ix_cohort_rows_outcome",

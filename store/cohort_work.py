@@ -81,7 +81,7 @@ _SETTLE = text(
     WITH settled AS (
         UPDATE cohort_rows
         SET outcome = :outcome, journey_id = :journey_id, errors = CAST(:errors AS jsonb),
-            sealed = NULL
+            sealed = NULL, id_lookup = NULL
         WHERE cohort_id = :cohort_id AND line = :line AND token = :token AND outcome = 'waiting'
         RETURNING cohort_id
     )

@@ -30,6 +30,7 @@ from store.caseload import Scope
 from store.cohort_tables import cohort_rows, cohorts
 from store.ids import new_id
 from store.pages import Page, key_of, moment_of, page_of
+from store.persons import id_lookup
 from store.row_errors import ERRORS, RowError
 from store.tables import journeys
 from store.vault import Vault
@@ -113,14 +114,16 @@ _SAME_FILE = _COHORT.where(
 )
 _KEEP_ROWS = text(
     """
-    INSERT INTO cohort_rows (cohort_id, line, outcome, sealed, errors)
-    SELECT :cohort_id, given.line, given.outcome, given.sealed, CAST(given.errors AS jsonb)
-    FROM unnest(:lines, :outcomes, :sealed, :errors) AS given(line, outcome, sealed, errors)
+    INSERT INTO cohort_rows (cohort_id, line, outcome, sealed, id_lookup, errors)
+    SELECT :cohort_id, line, outcome, sealed, id_lookup, CAST(errors AS jsonb)
+    FROM unnest(:lines, :outcomes, :sealed, :id_lookups, :errors)
+        AS given(line, outcome, sealed, id_lookup, errors)
     """
 ).bindparams(
     bindparam("lines", type_=ARRAY(Integer)),
     bindparam("outcomes", type_=ARRAY(Text)),
     bindparam("sealed", type_=ARRAY(LargeBinary)),
+    bindparam("id_lookups", type_=ARRAY(LargeBinary)),
     bindparam("errors", type_=ARRAY(Text)),
 )
 _ROWS = select(
@@ -133,7 +136,7 @@ _ROWS = select(
 _CANCEL = text(
     """
     WITH canceled AS (
-        UPDATE cohort_rows SET outcome = 'canceled', sealed = NULL
+        UPDATE cohort_rows SET outcome = 'canceled', sealed = NULL, id_lookup = NULL
         WHERE cohort_id = :cohort_id AND outcome = 'waiting'
         RETURNING line
     )
@@ -281,8 +284,16 @@ def _arrays(vault: Vault, cohort_id: str, rows: Sequence[CheckedRow]) -> dict[st
             else vault.seal(orjson.dumps(row.body), about(cohort_id, row.line))
             for row in rows
         ],
+        "id_lookups": [_id_lookup(vault, row) for row in rows],
         "errors": [ERRORS.dump_json(row.errors).decode() for row in rows],
     }
+
+
+def _id_lookup(vault: Vault, row: CheckedRow) -> bytes | None:
+    """The keyed hash of the identity number of a row that waits, None where it says none."""
+    person = row.body.get("person") if row.body is not None else None
+    number = person.get("id_number") if isinstance(person, dict) else None
+    return id_lookup(vault, number) if isinstance(number, str) else None
 
 
 def _within(scope: Scope) -> list[ColumnElement[bool]]:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.commands import Actor
 from store.audit import AuditAction, AuditLine, append
+from store.cohort_tables import cohort_rows
 from store.inbox import erase_events
 from store.intake_tables import QUARANTINED, inbox
 from store.person_tables import erasures_asked, person_keys, persons
@@ -19,7 +20,7 @@ from store.tables import journeys
 
 
 class HasOpenJourney(Exception):
-    """Nobody is erased while a journey of hers is open."""
+    """Nobody is erased while a journey of hers is open, or waits in a cohort to be opened."""
 
 
 class SecondPersonNeeded(Exception):
@@ -41,6 +42,11 @@ _HOLD = (
         ),
     )
     .with_for_update(of=persons)
+)
+_WAITS_TO_BE_OPENED = select(
+    exists().where(
+        cohort_rows.c.id_lookup == persons.c.id_lookup, persons.c.person_ref == _THE_PERSON
+    )
 )
 _JOURNEYS = select(journeys.c.journey_id, journeys.c.closed_at).where(
     journeys.c.person_ref == _THE_PERSON
@@ -89,7 +95,7 @@ async def erase(  # noqa: PLR0917 - who, whom, why and when
 
     Raises:
         UnknownPerson: no such person in this region.
-        HasOpenJourney: one of her journeys is open, in whatever region.
+        HasOpenJourney: one of her journeys is open or waits to be, in whatever region.
         SecondPersonNeeded: the same person asked before.
     """
     this = {"known_as": person_ref}
@@ -97,7 +103,8 @@ async def erase(  # noqa: PLR0917 - who, whom, why and when
     if erased_at is not None:
         return erased_at
     hers = (await connection.execute(_JOURNEYS, this)).all()
-    if any(journey.closed_at is None for journey in hers):
+    waits = await connection.scalar(_WAITS_TO_BE_OPENED, this)
+    if waits or any(journey.closed_at is None for journey in hers):
         raise HasOpenJourney
     asked = (await connection.execute(_ASKED, this)).first()
     if asked is None:

@@ -26,6 +26,31 @@ async def aged(engine: AsyncEngine, table: str) -> None:
         )
 
 
+async def test_nobody_is_erased_while_a_row_of_a_cohort_says_who_she_is(
+    app: FastAPI, issuer: Issuer, caseworker: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    person, ref, journey_id = await opened(caseworker)
+    await closed(engine, journey_id)
+    address = f"/v1/persons/{ref}/erase"
+    row = a_journey(person=person, level="senior")
+
+    async with (
+        client(app, issuer, "supervisor", "ann", "4403") as ann,
+        client(app, issuer, "supervisor", "bob", "4403") as bob,
+    ):
+        await ann.post(address, json=WISH)
+        cohort = await caseworker.post("/v1/cohorts", json={"rows": [row, a_journey()]})
+        waiting = await bob.post(address, json=WISH)
+        canceled = await caseworker.post(f"{cohort.json()['links']['self']}/cancel")
+        done = await bob.post(address, json=WISH)
+
+    assert (waiting.status_code, waiting.json()["rule"]) == (409, "erasure.no_open_journey")
+    assert (canceled.json()["canceled"], done.status_code) == (2, 200)
+    async with engine.connect() as connection:
+        kept = text("SELECT count(*) FROM cohort_rows WHERE num_nonnulls(sealed, id_lookup) > 0")
+        assert await connection.scalar(kept) == 0
+
+
 @pytest.mark.parametrize("who", ["ann", "bob"])
 async def test_an_erasure_is_withdrawn_by_either_and_then_asked_for_anew(
     app: FastAPI, issuer: Issuer, caseworker: httpx.AsyncClient, engine: AsyncEngine, who: str
