@@ -60,8 +60,8 @@ def create_app(deps: ApiDependencies) -> FastAPI:
     app.state.turnstile = Turnstile(deps.limits, deps.monotonic)
     app.state.door = Door(deps, metrics)
     for room in (
+        events,  # first, because routes are tried in this order, and most requests are events
         asyncapi,
-        events,
         event_files,
         receipts,
         quarantine,

@@ -12,7 +12,7 @@ from store.inbox import hint
 
 SELDOM = 0.05
 """Seconds without a hint after which the next goes out at once."""
-GATHERED_FOR = 0.02
+GATHERED_FOR = 0.01
 """Seconds for which a hint waits for more events to tell of, where they come faster."""
 
 
