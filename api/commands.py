@@ -35,7 +35,6 @@ from domain.commands import (
     Choose,
     Command,
     CommandAnswer,
-    ExtendDeadline,
     Order,
     RecordEvidence,
 )
@@ -70,8 +69,6 @@ def command_of(kind: type[Command], content: dict[str, JsonValue]) -> Command:
     if "name" in content:
         raise _invalid(FieldError(field="name", message="there is no such field"))
     command = parse(kind, without_personal_numbers_in(content))
-    if isinstance(command, ExtendDeadline) and command.until.tzinfo is None:
-        raise _invalid(FieldError(field="until", message="must be an RFC 3339 time with offset"))
     if isinstance(command, RecordEvidence):
         return _with_fitting_data(command)
     return command
