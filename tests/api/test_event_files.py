@@ -161,7 +161,7 @@ async def test_each_wrong_row_is_told_by_line_column_rule_and_value(
     assert [(error["line"], error["field"], error["rule"]) for error in errors] == [
         (2, "成绩", "event.form"),
         (3, "科目", "event.form"),
-        (4, "", "event.form"),
+        (4, "成绩", "event.form"),
         (5, "准考证号", "event.form"),
         (6, "", "file.cells"),
         (7, "成绩", "event.form"),
@@ -360,7 +360,7 @@ async def test_a_partners_own_mapping_reads_its_own_columns(
     await read_all(engine)
     rows = await rows_of(center, file)
     assert [row["outcome"] for row in rows] == ["sent", "refused"], "it is read as it came"
-    assert {error["field"] for error in rows[1]["errors"]} == {"日期"}
+    assert {error["field"] for error in rows[1]["errors"]} == {"score", "日期"}
     assert (await send(app, "考号,score\nb-1,50\n", "practical")).status_code == 422
 
 
