@@ -164,8 +164,8 @@ async def test_each_wrong_row_is_told_by_line_column_rule_and_value(
         (4, "成绩", "event.form"),
         (5, "准考证号", "event.form"),
         (6, "", "file.cells"),
-        (7, "成绩", "event.form"),
         (7, "满分", "event.form"),
+        (7, "成绩", "event.form"),
     ]
     assert errors[0]["value"] == "seventy"
     table_of_errors = await center.get(file["links"]["rows"], headers={"accept": "text/csv"})
