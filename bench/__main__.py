@@ -38,6 +38,9 @@ def main(  # noqa: PLR0917 (options of a command line)
     cohort_rows: Annotated[
         int, typer.Option(min=0, max=10_000, help="Rows of a cohort; 0 leaves that out.")
     ] = 10_000,
+    whole_cohort: Annotated[
+        bool, typer.Option("--whole-cohort", help="Open a cohort to its last row, for an hour.")
+    ] = False,
     results: Annotated[Path, typer.Option(help="The file that keeps the figures.")] = RESULTS,
 ) -> None:
     """Measure the house against the floor of its engine; each claim is a ratio of one run.
@@ -58,8 +61,9 @@ def main(  # noqa: PLR0917 (options of a command line)
     asyncpg, in turns on one database (aim: at least 0.5); and how soon they are acknowledged at
     100 a second with everything running (aim: p99 at most 50 ms).
 
-    5. A cohort: how soon it is accepted, how many of its rows are opened and started a second, and
-    how much later the events of other journeys are seen meanwhile (aim: p95 at most 1.5 times).
+    5. A cohort: how soon it is accepted, how many of its rows are started a second, and how much
+    later the events of other journeys are seen meanwhile (aim: p95 at most 1.5 times). The others
+    come at a steady rate, alone and beside a cohort in turns.
     """
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         del os.environ[name]
@@ -76,7 +80,7 @@ def main(  # noqa: PLR0917 (options of a command line)
     from processes.embedded_run import ProcessEnded  # noqa: PLC0415
     from processes.faults import told  # noqa: PLC0415
 
-    plan = Plan(rounds, journeys, at_once, seconds, events, door_seconds, cohort_rows)
+    plan = Plan(rounds, journeys, at_once, seconds, events, door_seconds, cohort_rows, whole_cohort)
     about = {**origin(), "machine": machine(), "plan": asdict(plan)}
     measured, console = Measured(), Console(stderr=True)
 

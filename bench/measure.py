@@ -8,7 +8,7 @@ from temporalio.client import Client
 
 from bench.bare import BarePartners, carry_bare
 from bench.caseload import Caseload
-from bench.cohort import EVENTS_A_JOURNEY, Beside, measure_beside
+from bench.cohort import EVENTS_A_JOURNEY, Beside, measure_beside, seconds_in_all
 from bench.cpu import Seconds, added
 from bench.door import Doors, measure_doors, measure_steady
 from bench.history import Counts, count, median_of
@@ -34,8 +34,9 @@ PACE_S = 0.3
 """Seconds between two steps of a partner where events come one by one."""
 STEADY_PER_SECOND = 100.0
 """Partner events a second: five times the peak of a large province."""
-LEAST_SECONDS_BESIDE = 10
-"""How long other journeys come beside a cohort at least."""
+SECONDS_BESIDE = 16
+"""How long other journeys are measured, both alone and beside a cohort: some 280 events each at
+20 a second."""
 WARM_UP = 20
 TURNS = 2
 """How often bare signals and journeys take turns."""
@@ -47,7 +48,8 @@ Progress = Callable[[str, int], Callable[[int], None]]
 @dataclass(frozen=True)
 class Plan:
     """How much is measured: `rounds` of `journeys`, `at_once` of them under way; then `events` a
-    second for `seconds`; then the door for `door_seconds`; then a cohort of `cohort_rows`."""
+    second for `seconds`; then the door for `door_seconds`; then a cohort of `cohort_rows`, if
+    `whole_cohort` to its last row."""
 
     rounds: int
     journeys: int
@@ -56,6 +58,7 @@ class Plan:
     events: float
     door_seconds: float
     cohort_rows: int
+    whole_cohort: bool
 
 
 @dataclass(frozen=True)
@@ -145,17 +148,18 @@ async def measure_cohort(plan: Plan, progress: Progress, measured: Measured) -> 
         open_house(PACE_S) as house,
         Caseload(house.run.database_url, receipts=True) as caseload,
     ):
-        caseworkers = Caseworkers(house, caseload)
-        try:
-            tell = progress("journeys, warming up", WARM_UP)
-            await play(caseworkers.carry, WARM_UP, WARM_UP, house.pids, tell)
-        finally:
-            await caseworkers.close()
-        seconds = max(plan.seconds, LEAST_SECONDS_BESIDE)
-        total = 2 * max(1, int(plan.events * seconds / EVENTS_A_JOURNEY))
-        tell = progress("journeys alone, then beside a cohort", total)
+        kind = "one whole cohort" if plan.whole_cohort else "cohorts in turns"
+        tell = progress(
+            f"journeys alone and beside {kind}, seconds", seconds_in_all(SECONDS_BESIDE)
+        )
         measured.cohort = await measure_beside(
-            house, caseload, plan.cohort_rows, seconds, plan.events, tell
+            house,
+            caseload,
+            plan.cohort_rows,
+            SECONDS_BESIDE,
+            plan.events,
+            tell,
+            whole=plan.whole_cohort,
         )
 
 

@@ -73,11 +73,13 @@ def rows_of(measured: Measured) -> list[Row]:
 
 def _row_of_cohort(beside: Beside) -> Row:
     ratio = beside.p95_meanwhile / beside.p95_before
+    whole = f", all in {beside.whole:.0f} s" if beside.whole is not None else ""
     return Row(
         f"acknowledged → on the caseload, p95, beside a cohort of {beside.rows}, against before",
         f"≤ {MOST_BESIDE} ×",
-        f"{ratio:.2f} ×  ({1000 * beside.p95_meanwhile:.0f} / {1000 * beside.p95_before:.0f} ms; "
-        f"accepted in {beside.accepted_in:.1f} s, {beside.started_per_second:.1f} rows started/s)",
+        f"{ratio:.2f} ×  ({1000 * beside.p95_meanwhile:.0f} / {1000 * beside.p95_before:.0f} ms "
+        f"of {beside.events_meanwhile} / {beside.events_before} events; accepted in "
+        f"{beside.accepted_in:.1f} s, {beside.started_per_second:.1f} rows started/s{whole})",
         ratio <= MOST_BESIDE,
     )
 
