@@ -11,9 +11,9 @@ BY_KEY_ONLY = {
 }
 """PostgreSQL parameters for a process that looks rows up by their keys and nothing else.
 
-The planner takes every list within a JSON parameter for a hundred rows: for a single receipt it would
-read a whole table that is small still. And it would plan a long statement again and again, which
-takes longer than to carry it out.
+The planner takes every list within a JSON parameter for a hundred rows: for a single receipt it
+would read a whole table that is small still. And it would plan a long statement again and again,
+which takes longer than to carry it out.
 """
 
 
