@@ -4,6 +4,7 @@ Events arrive in any order in which a partner can send them: what answers anothe
 it in one signal, in a later one that is at hand at the same time, or once the other was settled.
 """
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -32,7 +33,14 @@ from tests.workflows.foreseeable import foreseeable_world
 from tests.workflows.gates import GatedJournal
 
 APPLIED, SUPERSEDED = ReceiptStatus.APPLIED, ReceiptStatus.SUPERSEDED
-FEW, MANY = 12, 400
+FEW, MANY = 16, 200
+WHOLE_WAY = 40
+DISORDERS = (0, 3, 10, WHOLE_WAY)
+"""By how many places events come later than told; in little disorder most find their turn come."""
+LATE = 0.15
+"""The share of events that may come later by far, as corrections do."""
+QUIET = 0.06
+"""Seconds without a new line after which a journey counts as waiting."""
 
 
 @pytest.fixture
@@ -257,10 +265,14 @@ class Arrival:
 
 def arrival(way: Way, chance: random.Random) -> Arrival:
     """An order that partners could send in, cut into signals and bursts, each signal shuffled."""
-    left, come = list(way.steps), list[str]()
+    disorder, left, come = chance.choice(DISORDERS), list(way.steps), list[str]()
+    turns = {
+        step.role: place + chance.random() * (WHOLE_WAY if chance.random() < LATE else disorder)
+        for place, step in enumerate(way.steps)
+    }
     while left:
         able = [step for step in left if set(step.after) <= set(come)]
-        step = chance.choice(able)
+        step = min(able, key=lambda step: turns[step.role])
         left.remove(step)
         come.append(step.role)
     bursts: list[list[list[str]]] = [[[]]]
@@ -303,6 +315,7 @@ async def carried(world: World, name: str, arrived: Arrival) -> Trainee:
                     await trainee.deliver(*signal)
         told = [event.receipt for signal in signals for event in signal]
         await journal.until(lambda told=told: all(receipt in journal.receipts for receipt in told))
+        await quiet(trainee)
     result = await trainee.result()
     assert result.outcome is way.outcome
     became = {role: trainee.receipt(event) for role, event in events.items()}
@@ -314,6 +327,14 @@ async def carried(world: World, name: str, arrived: Arrival) -> Trainee:
     if way.moves:
         assert moves_of(trainee) == way.moves
     return trainee
+
+
+async def quiet(trainee: Trainee) -> None:
+    """Until the journey has done what it can."""
+    lines = -1
+    while lines != len(trainee.timeline):
+        lines = len(trainee.timeline)
+        await asyncio.sleep(QUIET)
 
 
 def moves_of(trainee: Trainee) -> tuple[str, ...]:
