@@ -32,6 +32,7 @@ from processes.steps import now_and_then, until
 from store.cohort_work import (
     RowInHand,
     RowLease,
+    any_open,
     lease_rows,
     not_begun,
     pressure,
@@ -130,6 +131,9 @@ class CohortOpener:
         if self._beginning:
             await self._rest()
             return True
+        async with self._single.connect() as connection:
+            if not await any_open(connection):
+                return False
         allowed = self._meter.take(self._pace.batch)
         if allowed == 0:
             await asyncio.sleep(self._meter.next_in)

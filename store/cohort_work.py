@@ -41,6 +41,7 @@ class RowInHand:
     by: Actor
 
 
+_ANY_OPEN = text("SELECT EXISTS (SELECT 1 FROM cohorts WHERE done_at IS NULL)")
 _LEASE = text(
     """
     WITH free AS (
@@ -159,6 +160,11 @@ class Pressure:
     events: int
     starts: int
     beginners: int
+
+
+async def any_open(connection: AsyncConnection) -> bool:
+    """Whether a cohort has rows that are not settled yet."""
+    return bool((await connection.execute(_ANY_OPEN)).scalar_one())
 
 
 async def pressure(connection: AsyncConnection, lately: timedelta) -> Pressure:

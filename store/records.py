@@ -113,7 +113,8 @@ _RECORD = text(
     open_receipts AS (
         SELECT inbox.receipt, inbox.status AS before
         FROM inbox JOIN verdicts ON verdicts.receipt = inbox.receipt
-        WHERE inbox.status IN ('received', 'delivered', 'buffered')
+        WHERE inbox.receipt = ANY(ARRAY(SELECT receipt FROM verdicts)) AND (
+            inbox.status IN ('received', 'delivered', 'buffered')
             OR (inbox.status IN ('applied', 'conflict') AND verdicts.status = 'superseded')
             OR (inbox.status = 'conflict' AND verdicts.status IN ('applied', 'late', 'quarantined'))
             OR (
@@ -124,6 +125,7 @@ _RECORD = text(
                     WHERE decided.receipt = inbox.receipt AND decided.step = 'rejected'
                 )
             )
+        )
         ORDER BY inbox.receipt
         FOR NO KEY UPDATE OF inbox
     ),

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from datetime import UTC
 
 from domain.events import (
     DATA_OF,
@@ -13,6 +14,7 @@ from domain.events import (
     EventData,
     EventType,
 )
+from workflows.days import moment_of
 from workflows.memory import Kept
 
 _REF_FIELDS = {
@@ -75,7 +77,7 @@ def said_in(data: EventData) -> str:
         case AssessmentVoided():
             said = "voided"
         case AssessmentScheduled():
-            said = str(data.at)
+            said = str(moment_of(data.at).astimezone(UTC) if data.at else None)
         case _:
             said = json.dumps(data.model_dump(mode="json", exclude={"supersedes"}), sort_keys=True)
     return compact(said)

@@ -307,3 +307,15 @@ async def test_an_absurd_day_stops_no_journey(world: World, day: str) -> None:
     at = day if "T" in day else f"{day}T00:00:00Z"
     event = await report(trainee, "scheduled", resit, "practical", at=at)
     await trainee.until_receipt(event, ReceiptStatus.APPLIED)
+
+
+async def test_the_same_moment_written_in_another_zone_is_the_same_date(world: World) -> None:
+    trainee = await world.start(pathway=Pathway.RPL_ONLY)
+    await trainee.decide_eligible()
+    ref = await booked(trainee)
+    first = await report(trainee, "scheduled", ref, "theory", at="2031-05-06T01:00:00Z")
+    await trainee.until_receipt(first, ReceiptStatus.APPLIED)
+
+    again = await report(trainee, "scheduled", ref, "theory", at="2031-05-06T09:00:00+08:00")
+
+    await trainee.until_receipt(again, ReceiptStatus.DUPLICATE)
