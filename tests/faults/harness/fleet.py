@@ -6,9 +6,7 @@ The harness kills; `supervisor` starts again.
 import asyncio
 import contextlib
 import json
-import os
 import shutil
-import signal
 import sys
 import tempfile
 import time
@@ -107,21 +105,22 @@ class Fleet:
         return name in self.pids and psutil.pid_exists(self.pids[name])
 
     async def kill(self, name: str) -> None:
-        """SIGKILL, to PostgreSQL's own processes as well; the supervisor starts it again."""
+        """SIGKILL, to its own children as well; the supervisor starts it again."""
         await until(lambda: self._is_up(name), f"{name} runs", BACK_WITHIN)
         pid = self.pids[name]
-        family = psutil.Process(pid).children(recursive=True) if name == POSTGRESQL else []
-        os.kill(pid, signal.SIGKILL)
-        for process in family:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
+        _strike(pid)
         self.kills[name] += 1
         await until(lambda: self._is_new(name, pid), f"{name} is back", BACK_WITHIN)
 
     async def take_down(self, name: str) -> None:
         """Kill it, and keep it down until `bring_up`."""
         await self._order(f"down {name}")
-        os.kill(self.pids[name], signal.SIGKILL)
+        struck = _strike(self.pids[name])
+
+        async def all_ended() -> bool:
+            return all(map(_has_ended, struck))
+
+        await until(all_ended, f"{name} is down", STOPPED_WITHIN)
 
     async def bring_up(self, name: str) -> float:
         """Let the supervisor start it again; the monotonic moment at which it runs."""
@@ -239,3 +238,20 @@ def _new_folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="journeyman-faults-"))
     folder.chmod(0o711)
     return folder
+
+
+def _strike(pid: int) -> list[psutil.Process]:
+    """SIGKILL a process and its children: PostgreSQL's outlive it a while, and still answer."""
+    process = psutil.Process(pid)
+    struck = [process, *process.children(recursive=True)]
+    for each in struck:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            each.kill()
+    return struck
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
