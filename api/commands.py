@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 
 from fastapi import APIRouter, Depends, Response, params
 from pydantic import JsonValue
@@ -37,6 +38,7 @@ from domain.commands import (
     CommandAnswer,
     Order,
     RecordEvidence,
+    Refusal,
 )
 from domain.masking import without_personal_numbers_in
 from domain.stages import Stage
@@ -45,6 +47,10 @@ from store.caseload import CaseView, timeline
 from store.pages import cursor_of
 
 router = APIRouter(prefix="/v1/journeys/{journey_id}", tags=["caseworkers"])
+
+CATCHES_UP_WITHIN = timedelta(minutes=1)
+"""How long after a step was recorded its journey may not know of it: a step is recorded before the
+engine keeps it, and where a worker died in between it is taken again."""
 
 JOURNEY_CLOSED = "journey.closed"
 """`domain.md`, after close: a closed journey takes no command."""
@@ -96,7 +102,8 @@ async def give(
         NotFound: there is no such journey in the caller's region.
         CommandForbidden: a rule forbids it, or the journey is closed; nothing changed.
         NotStartedYet: the journey is accepted but not running yet.
-        Unavailable: no answer; the same key again is safe.
+        Unavailable: no answer, or a refusal by a journey that has not caught up with what the
+            caseload shows; the same key again is safe.
     """
     case = await _case(deps, caller, journey_id)
     if case.stage is Stage.CLOSED:
@@ -105,6 +112,10 @@ async def give(
         return await deps.journeys.command(journey_id, order, update_id)
     except CommandRefused as refused:
         refusal = refused.refusal
+        if _is_behind(refusal, case, deps.clock()):
+            raise Unavailable(
+                "the journey has yet to catch up with its last lines; ask again in some seconds"
+            ) from None
         if refusal.rule == CASE_CHANGED and order.seen is not None:
             raise await _changed(deps, caller, journey_id, order.seen) from None
         raise CommandForbidden(
@@ -120,6 +131,14 @@ async def give(
         raise NotStartedYet("it starts within seconds; nothing was changed") from None
     except JourneysUnavailable as unavailable:
         raise _unknown(unavailable) from None
+
+
+def _is_behind(refusal: Refusal, case: CaseView, now: datetime) -> bool:
+    return (
+        refusal.sequence is not None
+        and refusal.sequence < case.sequence
+        and now - case.updated_at < CATCHES_UP_WITHIN
+    )
 
 
 def _unknown(unavailable: JourneysUnavailable) -> Unavailable:

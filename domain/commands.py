@@ -188,12 +188,17 @@ class Order(Word):
 
 
 class Refusal(Word):
-    """Why a command was refused: the rule's id, a sentence, and where the journey is."""
+    """Why a command was refused: the rule's id, a sentence, and where the journey is.
+
+    `sequence` is its last journal line then; None where the command had been let in and is refused
+    for good, however often it is asked again.
+    """
 
     rule: str
     detail: Text
     stage: Stage
     state: State
+    sequence: int | None = None
 
 
 class CommandAnswer(Word):

@@ -98,4 +98,5 @@ class Journey:
     def _may_command(self, order: Order) -> None:
         refusal = forbids(self._desk, order)
         if refusal is not None:
-            raise refused(refusal)
+            known = self._desk.memory.sequence
+            raise refused(refusal.model_copy(update={"sequence": known}))

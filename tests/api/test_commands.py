@@ -1,12 +1,14 @@
 """Commands: each has a route, and the caller gets the journey's own answer."""
 
+from datetime import UTC, datetime
+
 import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api.commands import FOR_ONE_ROLE
+from api.commands import CATCHES_UP_WITHIN, FOR_ONE_ROLE
 from api.journeys_client import CommandRefused, JourneysUnavailable, NoRunningJourney
 from domain.commands import COMMANDS, Refusal
 from domain.stages import Stage, State
@@ -133,6 +135,60 @@ async def test_a_refusal_names_the_rule_and_where_the_journey_is(
     assert (problem["stage"], problem["state"]) == ("need", "eligibility")
     assert problem["detail"] == "there is no plan to approve yet"
     assert problem["retryable"] is False
+
+
+def no_plan_yet(sequence: int | None) -> CommandRefused:
+    """Refused by a journey that knows of so many of its lines."""
+    return CommandRefused(
+        Refusal(
+            rule="plan.awaits_approval",
+            detail="no plan awaits approval",
+            stage=Stage.NEED,
+            state=State.ELIGIBILITY,
+            sequence=sequence,
+        )
+    )
+
+
+@pytest.fixture
+async def recorded(engine: AsyncEngine, journey: str) -> str:
+    """A journey whose third line was recorded just now."""
+    async with engine.begin() as connection:
+        await connection.execute(
+            update(journeys_table).values(
+                sequence=3, updated_at=datetime.now(UTC), state="planning"
+            )
+        )
+    return journey
+
+
+@pytest.mark.parametrize(("known", "status"), [(2, 503), (3, 409), (4, 409), (None, 409)])
+async def test_a_journey_that_does_not_know_what_was_just_recorded_is_asked_again(
+    caseworker: httpx.AsyncClient,
+    journeys: PlayedJourneys,
+    recorded: str,
+    known: int | None,
+    status: int,
+) -> None:
+    journeys.refuses_with = no_plan_yet(known)
+
+    answer = await caseworker.post(f"/v1/journeys/{recorded}/plan/approve")
+
+    assert answer.status_code == status
+    assert answer.json()["retryable"] is (status == 503)
+
+
+async def test_a_journey_that_never_learned_what_was_recorded_refuses_for_good(
+    caseworker: httpx.AsyncClient, journeys: PlayedJourneys, recorded: str, engine: AsyncEngine
+) -> None:
+    before = datetime.now(UTC) - 2 * CATCHES_UP_WITHIN
+    async with engine.begin() as connection:
+        await connection.execute(update(journeys_table).values(updated_at=before))
+    journeys.refuses_with = no_plan_yet(2)
+
+    answer = await caseworker.post(f"/v1/journeys/{recorded}/plan/approve")
+
+    assert answer.status_code == 409
 
 
 async def test_who_did_not_hear_that_her_command_ended_the_journey_is_told_again(

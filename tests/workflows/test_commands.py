@@ -70,6 +70,7 @@ async def test_a_command_that_the_state_forbids_names_its_rule_and_changes_nothi
     refusal = await trainee.refused(command)
     assert (refusal.rule, refusal.stage, refusal.state) == (rule, Stage.NEED, State.ELIGIBILITY)
     assert refusal.detail
+    assert refusal.sequence == case.sequence
     assert (trainee.timeline, trainee.case) == (before, case)
 
 
