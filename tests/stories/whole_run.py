@@ -33,6 +33,8 @@ PORTS = (
     "worker_metrics_port",
     "relay_metrics_port",
 )
+SLOWLY = "60"
+"""Seconds between two reports of a sandbox partner: no journey ends before a test ends it."""
 
 
 @dataclass
@@ -90,7 +92,7 @@ async def everything_running(folder: Path) -> AsyncIterator[WholeRun]:
     settings = Settings(data_folder=folder, **{port: free_port() for port in PORTS})
     told = {f"JOURNEYMAN_{port.upper()}": str(getattr(settings, port)) for port in PORTS}
     catalog = load_catalog()
-    with EmbeddedRun(settings, told | {"JOURNEYMAN_SANDBOX_PACE": "0.05"}) as run:
+    with EmbeddedRun(settings, told | {"JOURNEYMAN_SANDBOX_PACE": SLOWLY}) as run:
         await run.start_servers()
         await run.save_partners(catalog)
         run.start("sandbox", "api", "worker", "relay")
